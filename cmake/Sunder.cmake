@@ -1,0 +1,132 @@
+# How every target of the project is built: flags, foreign libraries, and the functions
+#   sunder_component        a static library
+#   sunder_program          an executable
+#   sunder_protobuf         a library of generated protobuf-c code
+#   sunder_unit_test        a cmocka program and its ctest entry
+#   sunder_pytest           a pytest run and its ctest entry
+include(CheckPIESupported)
+include(SunderFlags)
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+check_pie_supported(LANGUAGES C CXX)
+
+# Foreign libraries, looked up once: PkgConfig::<name>. Their headers are system headers, so our
+# warnings do not apply to them.
+find_package(PkgConfig REQUIRED)
+function(sunder_find name module)
+    pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL QUIET ${module})
+    message(STATUS "${module} ${${name}_VERSION}")
+endfunction()
+sunder_find(rdkafka rdkafka>=2.0.2)
+sunder_find(protobuf_c libprotobuf-c)
+sunder_find(lmdb lmdb)
+sunder_find(simdjson simdjson)
+sunder_find(fyaml libfyaml)
+sunder_find(crypto libcrypto>=3)
+sunder_find(microhttpd libmicrohttpd)
+sunder_find(jansson jansson)
+sunder_find(xxhash libxxhash)
+find_package(Threads REQUIRED)
+if(BUILD_TESTING)
+    sunder_find(cmocka cmocka)
+endif()
+
+# Standards: POSIX is for components that talk to the operating system; the core sees C17 only.
+function(sunder_target_defaults target posix)
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
+    target_compile_options(${target} PRIVATE ${SUNDER_WARNINGS} ${SUNDER_COMPILE_FLAGS})
+    target_link_options(${target} PRIVATE ${SUNDER_LINK_FLAGS})
+    if(posix)
+        target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
+    endif()
+endfunction()
+
+# sunder_component(NAME <target> [POSIX] SOURCES <file>... DEPS <component>... PRIVATE <target>...)
+#   DEPS     components whose headers this one's headers include
+#   PRIVATE  components and PkgConfig:: targets that only its .c files use
+# A component without SOURCES is a set of headers.
+function(sunder_component)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "POSIX" "NAME" "SOURCES;DEPS;PRIVATE")
+    if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_component: NAME is missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    if(NOT arg_SOURCES)
+        add_library(${arg_NAME} INTERFACE)
+        target_include_directories(${arg_NAME} INTERFACE "${PROJECT_SOURCE_DIR}")
+        target_link_libraries(${arg_NAME} INTERFACE ${arg_DEPS})
+        return()
+    endif()
+    add_library(${arg_NAME} STATIC ${arg_SOURCES})
+    sunder_target_defaults(${arg_NAME} "${arg_POSIX}")
+    target_include_directories(${arg_NAME} INTERFACE "${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${arg_NAME} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# sunder_program(NAME <target> SOURCES <file>... DEPS <target>...): POSIX is on.
+function(sunder_program)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;DEPS")
+    if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_program: NAME is missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    sunder_target_defaults(${arg_NAME} TRUE)
+    target_link_libraries(${arg_NAME} PRIVATE ${arg_DEPS})
+endfunction()
+
+# sunder_protobuf(NAME <target> FILES <file.proto>...): generated code, included as
+# "proto/event.pb-c.h" when the file is proto/event.proto. A system include, without our warnings.
+function(sunder_protobuf)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "FILES")
+    find_program(SUNDER_PROTOC_C NAMES protoc-c REQUIRED)
+    set(root "${PROJECT_BINARY_DIR}/generated")
+    file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+    file(MAKE_DIRECTORY "${root}/${folder}")
+    set(generated "")
+    foreach(file IN LISTS arg_FILES)
+        get_filename_component(stem "${file}" NAME_WE)
+        set(out "${root}/${folder}/${stem}.pb-c")
+        add_custom_command(
+            OUTPUT "${out}.c" "${out}.h"
+            COMMAND "${SUNDER_PROTOC_C}" "--proto_path=${PROJECT_SOURCE_DIR}" "--c_out=${root}"
+                    "${folder}/${file}"
+            WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+            DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${file}"
+            COMMENT "protoc-c ${folder}/${file}"
+            VERBATIM)
+        list(APPEND generated "${out}.c" "${out}.h")
+    endforeach()
+    add_library(${arg_NAME} STATIC ${generated})
+    target_include_directories(${arg_NAME} SYSTEM PUBLIC "${root}")
+    target_compile_options(${arg_NAME} PRIVATE -w ${SUNDER_COMPILE_FLAGS})
+    target_link_libraries(${arg_NAME} PUBLIC PkgConfig::protobuf_c)
+endfunction()
+
+# sunder_unit_test(<name> SOURCES <file>... DEPS <target>... [LABELS <label>...] [TIMEOUT <s>])
+#   One cmocka program; the label is fast unless said otherwise.
+function(sunder_unit_test name)
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LABELS")
+    if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_unit_test ${name}: SOURCES missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS fast)
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    sunder_target_defaults(${name} TRUE)
+    target_link_libraries(${name} PRIVATE sunder_test_support ${arg_DEPS})
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,48 @@
+# Warnings, sanitizers and hardening, as lists that sunder_target_defaults applies.
+#   SUNDER_SANITIZE  "address,undefined" | "thread" | ""
+#   SUNDER_HARDEN    ON: what a distribution builds with; off under a sanitizer
+set(SUNDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+option(SUNDER_HARDEN "Fortify, stack protector, full RELRO" ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+# Assertions stay on in every build: CMake's own release flags would take them out.
+foreach(sunder_lang IN ITEMS C CXX)
+    foreach(sunder_config IN ITEMS RELWITHDEBINFO RELEASE MINSIZEREL)
+        string(REPLACE "-DNDEBUG" "" CMAKE_${sunder_lang}_FLAGS_${sunder_config}
+            "${CMAKE_${sunder_lang}_FLAGS_${sunder_config}}")
+    endforeach()
+    set(CMAKE_${sunder_lang}_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
+endforeach()
+
+set(sunder_warnings_all
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wcast-qual
+    -Wpointer-arith -Wwrite-strings -Wformat=2 -Wswitch-enum -Wvla -Wdouble-promotion
+    -Wfloat-conversion -Wnull-dereference -Wredundant-decls)
+set(sunder_warnings_gcc
+    -Wcast-align=strict -Walloca -Wduplicated-cond -Wduplicated-branches -Wlogical-op
+    -Wimplicit-fallthrough=5)
+set(sunder_warnings_c -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition)
+if(SUNDER_SANITIZE STREQUAL "")
+    # Sanitizers widen frames by their own red zones, so the bound is for the other builds.
+    list(APPEND sunder_warnings_all -Wframe-larger-than=16384)
+endif()
+set(SUNDER_WARNINGS
+    ${sunder_warnings_all}
+    "$<$<COMPILE_LANG_AND_ID:C,GNU>:${sunder_warnings_gcc}>"
+    "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:${sunder_warnings_gcc}>"
+    "$<$<COMPILE_LANGUAGE:C>:${sunder_warnings_c}>"
+    "$<$<C_COMPILER_ID:Clang>:-Wno-unknown-warning-option>")
+
+set(SUNDER_COMPILE_FLAGS -fno-common -fstack-protector-strong)
+set(SUNDER_LINK_FLAGS "")
+if(NOT SUNDER_SANITIZE STREQUAL "")
+    list(APPEND SUNDER_COMPILE_FLAGS
+        "-fsanitize=${SUNDER_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    list(APPEND SUNDER_LINK_FLAGS "-fsanitize=${SUNDER_SANITIZE}")
+elseif(SUNDER_HARDEN)
+    # Fortification needs optimisation; every build type of ours has some.
+    list(APPEND SUNDER_COMPILE_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection)
+    list(APPEND SUNDER_LINK_FLAGS -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+endif()

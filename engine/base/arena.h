@@ -1,0 +1,41 @@
+/* A bump allocator over memory that somebody else owns: everything of one step lives until the reset.
+ * Pure: no heap. Not thread-safe: one arena belongs to one thread. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/err.h"
+
+/* memory    borrowed from the owner, who frees it after the last use of the arena
+ * size      bytes of memory
+ * used      bytes handed out
+ * used_max  the most ever used, for metrics */
+struct sunder_arena {
+    uint8_t *memory;
+    size_t size;
+    size_t used;
+    size_t used_max;
+};
+
+/* Makes an empty arena over `memory`, which is borrowed and outlives the arena. */
+struct sunder_arena sunder_arena_of(void *memory, size_t size);
+
+/* Gives `size` zeroed bytes aligned to `align` (a power of two), or NULL when there is no room; they live until the
+ * reset, or until a rewind to a mark taken before. */
+void *sunder_arena_alloc(struct sunder_arena *arena, size_t size, size_t align);
+
+/* The same without zeroing, for bytes that are overwritten at once. */
+void *sunder_arena_alloc_raw(struct sunder_arena *arena, size_t size, size_t align);
+
+/* Forgets everything. */
+void sunder_arena_reset(struct sunder_arena *arena);
+
+/* A mark to rewind to: frees what was handed out after it. */
+size_t sunder_arena_mark(const struct sunder_arena *arena);
+void sunder_arena_rewind(struct sunder_arena *arena, size_t mark);
+
+/* Shorthand: an array of `count` zeroed `type`, NULL when there is no room or the size overflows. */
+#define SUNDER_ARENA_NEW(arena, type, count)                                                       \
+    ((type *)sunder_arena_alloc_array((arena), sizeof(type), _Alignof(type), (count)))
+void *sunder_arena_alloc_array(struct sunder_arena *arena, size_t size, size_t align, size_t count);
