@@ -69,7 +69,8 @@ function(sunder_component)
     target_link_libraries(${arg_NAME} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE})
 endfunction()
 
-# sunder_program(NAME <target> SOURCES <file>... DEPS <target>...): POSIX is on.
+# sunder_program(NAME <target> SOURCES <file>... DEPS <target>...): POSIX is on; the file is
+# <build>/bin/<target>.
 function(sunder_program)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;DEPS")
     if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
@@ -78,6 +79,7 @@ function(sunder_program)
     add_executable(${arg_NAME} ${arg_SOURCES})
     sunder_target_defaults(${arg_NAME} TRUE)
     target_link_libraries(${arg_NAME} PRIVATE ${arg_DEPS})
+    set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 endfunction()
 
 # sunder_protobuf(NAME <target> FILES <file.proto>...): generated code, included as
@@ -129,4 +131,64 @@ function(sunder_unit_test name)
     target_link_libraries(${name} PRIVATE sunder_test_support ${arg_DEPS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# Tests in Python run with this interpreter; ops/setup makes one that has what they need.
+find_program(SUNDER_PYTHON NAMES python3 DOC "Python for tests; see ops/setup")
+
+# sunder_python_test(<name> COMMAND <script> <argument>... [LABELS <label>...] [TIMEOUT <s>])
+#   A script that needs the standard library only. Exit code 77 means skipped.
+function(sunder_python_test name)
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "COMMAND;LABELS")
+    if(NOT arg_COMMAND OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_python_test ${name}: COMMAND missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS fast)
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    set(environment "PYTHONDONTWRITEBYTECODE=1"
+        "SUNDER_KAFKA_LOCAL=${PROJECT_SOURCE_DIR}/ops/kafka/kafka-local"
+        "SUNDER_BUILD=${PROJECT_BINARY_DIR}")
+    if(TARGET sunder)
+        list(APPEND environment "SUNDER_BIN=$<TARGET_FILE:sunder>")
+    endif()
+    if(TARGET sunderd)
+        list(APPEND environment "SUNDERD_BIN=$<TARGET_FILE:sunderd>")
+    endif()
+    add_test(NAME ${name}
+        COMMAND "${SUNDER_PYTHON}" ${arg_COMMAND}
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+        ENVIRONMENT "${environment}")
+endfunction()
+
+# sunder_pytest(<name> PATH <file or folder> [LABELS <label>...] [TIMEOUT <s>] [ARGS <pytest argument>...])
+#   pytest with SUNDER_BIN, SUNDERD_BIN and SUNDER_KAFKA_LOCAL in the environment; the label is
+#   broker unless said otherwise. Tests that start brokers run one after another.
+function(sunder_pytest name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "PATH;TIMEOUT" "LABELS;ARGS")
+    if(NOT arg_PATH OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_pytest ${name}: PATH missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS broker)
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 600)
+    endif()
+    get_filename_component(path "${arg_PATH}" ABSOLUTE)
+    sunder_python_test(${name}
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/run_pytest.py" ${name} "${path}" ${arg_ARGS}
+        LABELS ${arg_LABELS}
+        TIMEOUT ${arg_TIMEOUT})
+    if(BUILD_TESTING AND NOT "fast" IN_LIST arg_LABELS)
+        set_tests_properties(${name} PROPERTIES RESOURCE_LOCK broker)
+    endif()
 endfunction()
