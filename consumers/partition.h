@@ -1,0 +1,88 @@
+/* One partition from record to record: decode -> home -> decide -> encode -> fold, and the same fold for restore.
+ *
+ * sunderd, `sunder replay`, `sunder demo` and the benchmarks all drive this object, so that what is replayed is what ran.
+ * It owns the partition's store, arena, hash chain and source position; it knows no Kafka: records come in as bytes, and
+ * results go out through a sink. Thread: one object belongs to one thread. */
+#pragma once
+
+#include "engine/engine.h"
+#include "store/store.h"
+
+struct sunder_partition;
+
+struct sunder_partition_options {
+    const struct sunder_policy *policy; /* borrowed; outlives the partition */
+    struct sunder_str topic;            /* of the intents; copied */
+    int32_t partition;
+    uint32_t partition_count;           /* of the intents topic */
+    const char *directory;              /* of the state; NULL: in memory only */
+    size_t table_bytes;                 /* memory table budget; 0: the store's default */
+    bool protobuf;                      /* write records as protobuf instead of JSON */
+    bool decide_anywhere;               /* offline replay: judge an event here whatever its home (the caller routes) */
+};
+
+struct sunder_header {
+    struct sunder_str name;
+    struct sunder_str value; /* at == NULL: a null header value */
+};
+
+/* One record as it came from the intents topic. value.at == NULL: a tombstone. All borrowed until step returns. */
+struct sunder_record_in {
+    struct sunder_str value;
+    const struct sunder_header *headers;
+    uint32_t header_count;
+    int64_t offset;
+    int64_t timestamp_ms;
+};
+
+/* Where results go; called inside step, in this order per record. Bytes live until the callback returns.
+ *   record       one record for the decisions topic (same partition); `decision` is its struct form
+ *   revocation   the bytes of a revocation record for the revocations topic; key = "<tenant>/<subject>"; value.at == NULL: tombstone
+ *   forward      the record as it came goes unchanged to partition `to` of the intents topic, with header sunder-origin
+ *   dead_letter  code, field (may be absent), message; bytes are the original with any proof redacted, sha256 of the original */
+struct sunder_partition_sink {
+    void *ctx;
+    enum sunder_err (*record)(void *ctx, const struct sunder_decision *decision, struct sunder_str bytes);
+    enum sunder_err (*revocation)(void *ctx, struct sunder_str key, struct sunder_str value);
+    enum sunder_err (*forward)(void *ctx, const struct sunder_record_in *in, int32_t to);
+    enum sunder_err (*dead_letter)(void *ctx, const struct sunder_record_in *in, struct sunder_str code,
+        struct sunder_str field, struct sunder_str message, struct sunder_str bytes, const uint8_t sha256[32]);
+};
+
+/* Opens state (LMDB under `directory`, or memory). After it, sunder_partition_position says what is there.
+ * On failure *reterr_fail says what and how to mend it; *ret_partition is not written. */
+SUNDER_MUST_USE enum sunder_err sunder_partition_open(const struct sunder_partition_options *options,
+    struct sunder_partition **ret_partition, struct sunder_fail *reterr_fail);
+
+/* Where the state stands: the next source offset to judge, the next offset of the decisions topic to fold from (as told by
+ * sunder_partition_fold and _published), seq of the next record. */
+struct sunder_position {
+    int64_t next_source;
+    int64_t next_decision;
+    uint64_t next_seq;
+};
+struct sunder_position sunder_partition_position(const struct sunder_partition *partition);
+
+/* Folds one record of the decisions topic at restore. Records whose (source offset, index) was folded already are skipped (fast
+ * delivery may leave copies). decision_offset: its offset on the decisions topic.
+ * SUNDER_ERR_CORRUPT: it does not decode, or breaks the hash chain: stop this partition. */
+SUNDER_MUST_USE enum sunder_err sunder_partition_fold(struct sunder_partition *partition, struct sunder_str bytes,
+    int64_t decision_offset, struct sunder_fail *reterr_fail);
+
+/* Judges one record at or after next_source and gives all results to the sink; then folds them. An offset before next_source
+ * is skipped (already judged). SUNDER_ERR_*: the partition must be dropped and reopened. */
+SUNDER_MUST_USE enum sunder_err sunder_partition_step(struct sunder_partition *partition,
+    const struct sunder_record_in *in, const struct sunder_partition_sink *sink, struct sunder_fail *reterr_fail);
+
+/* State flushing (see store.h): LMDB is never ahead of Kafka.
+ *   published  every record of source offsets below `source` is acknowledged by the broker; the decisions topic ends at `next_decision`
+ *   tend       starts a flush when the memory table is over budget or `force`, and finishes one that is done; cheap otherwise */
+void sunder_partition_published(struct sunder_partition *partition, int64_t source, int64_t next_decision);
+SUNDER_MUST_USE enum sunder_err sunder_partition_tend(
+    struct sunder_partition *partition, bool force, struct sunder_fail *reterr_fail);
+/* Blocks until everything published is in LMDB. */
+SUNDER_MUST_USE enum sunder_err sunder_partition_sync(
+    struct sunder_partition *partition, struct sunder_fail *reterr_fail);
+
+/* discard: state not yet flushed is dropped (a failed batch); else call sync before. Accepts NULL. */
+void sunder_partition_destroy(struct sunder_partition **partition, bool discard);

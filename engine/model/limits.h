@@ -1,0 +1,40 @@
+/* Every bound of the engine, each with its reason. One file for engine and oracle: the oracle reads the #defines of this
+ * file as text, so a value is a plain decimal number on the line of its name (SEMANTICS S31). */
+#pragma once
+
+/* Shape of one event: an event beyond these is answered `limit_reached` (stage 1) and takes no state. */
+#define SUNDER_EVENT_BYTES_MAX 262144    /* Whole record value; Kafka's own default is 1 MiB. */
+#define SUNDER_EVENT_DEPTH_MAX 32        /* Nesting of JSON; deeper documents are hostile. */
+#define SUNDER_IDENTIFIER_BYTES_MAX 256  /* S42. */
+#define SUNDER_DELEGATION_MAX 16         /* Claimed delegators in one event. */
+#define SUNDER_OBJECTS_MAX 64            /* Claimed objects in one event: a payroll run names its employees. */
+#define SUNDER_LABELS_MAX 32             /* Labels claimed in one event. */
+#define SUNDER_PARENTS_MAX 16            /* S16. */
+#define SUNDER_TASK_DUTIES_MAX 64        /* Duties that one task or delegation names. */
+#define SUNDER_TASK_AGENTS_MAX 64        /* Agents that one task names. */
+#define SUNDER_DECIMAL_CHARS_MAX 64      /* Characters of an amount as written; its exponent is within +-64. */
+
+/* Shape of one judgement: an intent beyond these is denied `limit_reached` (stage 7). */
+#define SUNDER_CHAIN_MAX 32              /* Delegators of one intent, recorded and claimed. */
+#define SUNDER_EDGES_MAX 64              /* Recorded delegation edges that lead to one agent. */
+#define SUNDER_INTENT_OBJECTS_MAX 128    /* Claimed and derived objects of one intent. */
+#define SUNDER_INTENT_CASES_MAX 64       /* Cases of one intent, those found through objects and task included. */
+#define SUNDER_INTENT_DUTIES_MAX 32      /* Duties of one intent. */
+#define SUNDER_KEY_CASES_MAX 64          /* Open cases bound to one object or one task. */
+
+/* Time */
+#define SUNDER_HORIZON_MS_DEFAULT 604800000 /* S7: 7 days. */
+
+/* Evidence of a limit: the latest facts. S19. */
+#define SUNDER_LIMIT_EVIDENCE_MAX 16
+
+/* Policy */
+#define SUNDER_POLICY_BYTES_MAX 1048576
+#define SUNDER_POLICY_RULES_MAX 1024
+#define SUNDER_POLICY_DUTIES_MAX 4096
+#define SUNDER_POLICY_CATALOGUE_MAX 8192
+#define SUNDER_RULE_DUTIES_MAX 64        /* Duties named by one rule: a bit set fits one word. */
+#define SUNDER_EXPR_CHARS_MAX 4096
+#define SUNDER_EXPR_NODES_MAX 1024
+#define SUNDER_EXPR_DEPTH_MAX 32
+#define SUNDER_EXPR_STRING_MAX 4096      /* Bytes of a string that an expression makes. */

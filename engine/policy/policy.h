@@ -1,0 +1,128 @@
+/* A compiled policy: what decide and fold read. Made once by sunder_policy_compile (policy_compile.h), then immutable.
+ * Everything lives in the arena it was compiled into. Pure; any thread may read. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/str.h"
+#include "engine/expr/expr.h"
+#include "engine/model/decision.h"
+#include "engine/model/limits.h"
+
+/* Index of a duty in `duties` of the policy: duties are numbered in byte order of their names, so ids sort as names. */
+struct sunder_duty_id {
+    uint16_t value;
+};
+#define SUNDER_DUTY_NONE ((struct sunder_duty_id){UINT16_MAX})
+
+/* One line of the catalogue: what an act means. NULL expressions are absent. */
+struct sunder_catalogue_entry {
+    struct sunder_str tool;   /* As written; `*` at the end of a dot-separated segment stands for its rest. */
+    struct sunder_str action;
+    bool wild; /* tool or action has a `*`. */
+    struct sunder_duty_id duty;
+    uint32_t phase; /* One SUNDER_PHASE_* bit, or 0. */
+    enum sunder_tier tier;
+    const struct sunder_expr *object;
+    const struct sunder_expr *case_id;
+    const struct sunder_expr *when;
+    bool shared;
+};
+
+enum sunder_rule_kind {
+    SUNDER_RULE_SEPARATION,
+    SUNDER_RULE_REQUIRES,
+    SUNDER_RULE_LIMIT,
+};
+
+enum sunder_per {
+    SUNDER_PER_NONE, /* Limits only: no key. */
+    SUNDER_PER_OBJECT,
+    SUNDER_PER_CASE,
+    SUNDER_PER_TASK,
+    SUNDER_PER_TENANT,
+    SUNDER_PER_EXPR,
+};
+
+enum sunder_aggregate {
+    SUNDER_AGGREGATE_SUM,
+    SUNDER_AGGREGATE_COUNT,
+    SUNDER_AGGREGATE_DISTINCT,
+};
+
+struct sunder_rule {
+    enum sunder_rule_kind kind;
+    struct sunder_str name;
+    struct sunder_str kind_text; /* "separation", "requires", "limit" */
+    enum sunder_mode mode;
+    enum sunder_effect effect;
+    enum sunder_per per;
+    const struct sunder_expr *per_expr; /* SUNDER_PER_EXPR only. */
+    struct sunder_str per_text;         /* As written, for context_missing. */
+    uint32_t by;                        /* SUNDER_ROLE_* bits. requires without `by`: 0. */
+    const struct sunder_expr *unless;   /* May be NULL. */
+    int64_t within_ms;                  /* 0: no window. */
+    struct sunder_strs tags;
+    bool has_wanted; /* then: escalate */
+    struct sunder_wanted wanted;
+
+    /* separation: the set L in byte order; `phases` bits instead when it is over phases.
+     * requires: duties[0] = what must have been (A). limit: `of`, empty = any duty. */
+    const struct sunder_duty_id *duties;
+    uint32_t duty_count;
+    uint32_t phases;
+    uint32_t at_most;
+
+    struct sunder_duty_id before; /* requires: B */
+
+    /* limit */
+    enum sunder_aggregate aggregate;
+    const struct sunder_expr *value; /* sum or distinct; NULL for count. */
+    bool value_is_amount;            /* value is the field `amount`. */
+    struct sunder_str value_text;    /* As written. */
+    struct sunder_str currency;      /* sum of amount */
+    bool attempts;
+    int64_t max_micro;
+};
+
+struct sunder_rule_refs {
+    const uint16_t *at; /* Indices into rules, ascending. */
+    uint32_t count;
+};
+
+struct sunder_policy {
+    struct sunder_str name;
+    struct sunder_digest digest; /* SHA-256 of the policy file's bytes, given by whoever read the file. */
+    uint32_t domain_field_count; /* 1 = tenant only. */
+    enum sunder_field domain_fields[6]; /* [0] is SUNDER_FIELD_TENANT; then attributes as written. */
+    sunder_field_set require;
+    int64_t horizon_ms;
+
+    const struct sunder_str *duties; /* Byte order. */
+    uint32_t duty_count;
+    const struct sunder_catalogue_entry *entries; /* File order. */
+    uint32_t entry_count;
+    const struct sunder_rule *rules; /* Byte order of names; `off` rules left out. */
+    uint32_t rule_count;
+    const struct sunder_rule_refs *rules_by_duty; /* duty_count + 0: rules whose D / before / of may hold the duty. */
+    struct sunder_rule_refs rules_by_phase;       /* Separations over phases. */
+    struct sunder_rule_refs rules_any;            /* Limits without `of`, and of attempts without attempts_of. */
+    bool uses_expressions; /* Any when/object/case/per/unless/value but plain `amount`: the env must be filled. */
+    sunder_field_set reads; /* Union over all expressions. */
+
+    const void *match_index; /* Of sunder_policy_match. */
+};
+
+/* Finds the id of a duty; SUNDER_DUTY_NONE when the policy does not know the name. */
+struct sunder_duty_id sunder_policy_duty(const struct sunder_policy *policy, struct sunder_str name);
+
+/* Finds the rule with this name, NULL when there is none (or it is off). */
+const struct sunder_rule *sunder_policy_rule(const struct sunder_policy *policy, struct sunder_str name);
+
+/* Finds the catalogue entries whose tool and action match (`when` is not looked at), in file order.
+ *   ret_entries  up to `max` indices into entries
+ * Returns how many match, which may be more than `max` (the caller then fails closed). Cost: one hash look-up plus the wild
+ * entries that share the tool's first segment. */
+uint32_t sunder_policy_match(const struct sunder_policy *policy, struct sunder_str tool, struct sunder_str action,
+    uint16_t *ret_entries, uint32_t max);
