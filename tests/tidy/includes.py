@@ -30,7 +30,9 @@ def _quoted(root, name, header):
     if header.endswith(".pb-c.h"):
         return None if name.startswith(("proto/", "tests/")) else "generated messages stay inside proto/"
     if not os.path.isfile(os.path.join(root, header)):
-        return 'own headers are included from the root of the project, foreign ones with <>'
+        if layers.folder_of(header) is not None:
+            return "no such header"
+        return "own headers are included from the root of the project, foreign ones with <>"
     if layers.may_include(name, header):
         return None
     return f"{layers.folder_of(name)} may not see {layers.folder_of(header)}"
