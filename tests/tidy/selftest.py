@@ -9,6 +9,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 
+import headers
 import includes
 import layers
 import links
@@ -103,6 +104,23 @@ class Includes(Tree):
 
     def test_a_commented_include_does_not_count(self):
         self.assertEqual(source.includes('/*\n#include <time.h>\n*/\n'), [])
+
+
+class Headers(Tree):
+    def compile(self, changes=None):
+        return headers.check(self.tree(changes), "generated", [os.environ.get("CC", "cc")])
+
+    def test_a_clean_tree_has_no_complaint(self):
+        self.assertEqual(self.compile(), ([], 4))
+
+    def test_a_header_that_needs_another_first_is_seen(self):
+        self.one(self.compile({"store/s.h": HEADER + "uint32_t sunder_s(void);\n"})[0], "store/s.h does not stand alone")
+
+    def test_the_core_is_compiled_without_posix(self):
+        text = HEADER + "#include <string.h>\n#include <stdint.h>\n#define SUNDER_LEN(x) strnlen(x, 9)\n" + \
+            "static inline uint64_t sunder_len(const char *x)\n{\n    return SUNDER_LEN(x);\n}\n"
+        self.one(self.compile({"engine/base/n.h": text})[0], "engine/base/n.h")
+        self.assertEqual(self.compile({"store/n.h": text})[0], [])
 
 
 GRAPH = """\
