@@ -41,7 +41,7 @@ enum sunder_field {
 #define SUNDER_FIELD_ENUM(code, name, type) SUNDER_FIELD_##code,
     SUNDER_FIELD_LIST(SUNDER_FIELD_ENUM)
 #undef SUNDER_FIELD_ENUM
-        SUNDER_FIELD_COUNT
+    SUNDER_FIELD_COUNT
 };
 
 enum sunder_type {
@@ -51,6 +51,9 @@ enum sunder_type {
     SUNDER_TYPE_STRINGS, /* list of strings */
     SUNDER_TYPE_ANY,     /* known at run time only */
 };
+
+/* The name of a field as expressions write it; static. */
+struct sunder_str sunder_field_name(enum sunder_field field);
 
 /* Where a field of an expression may be read: a bit per enum sunder_field. */
 typedef uint32_t sunder_field_set;
@@ -71,14 +74,17 @@ struct sunder_expr_error {
     char text[200];
 };
 
-/* Compiles `source` (copied) into `arena`, where the result lives.
+/* Compiles `source` (not absent; copied) into `arena`, where the result lives.
  *   allowed   fields that may be read here; another known field is an error that says where it may be read
  *   wanted    the type the result must have; ANY: not checked
  *   ret_expr  written on success
  * SUNDER_ERR_INVALID: the source is wrong; *ret_error says why, and nothing of the result may be used.
  * SUNDER_ERR_FULL: the arena has no room, or a bound of limits.h is passed (ret_error says which). */
-SUNDER_MUST_USE enum sunder_err sunder_expr_compile(struct sunder_arena *arena, struct sunder_str source,
-    sunder_field_set allowed, enum sunder_type wanted, struct sunder_expr **ret_expr,
+SUNDER_MUST_USE enum sunder_err sunder_expr_compile(struct sunder_arena *arena,
+    struct sunder_str source,
+    sunder_field_set allowed,
+    enum sunder_type wanted,
+    struct sunder_expr **ret_expr,
     struct sunder_expr_error *ret_error);
 
 /* Fields that the expression reads. */
@@ -88,12 +94,18 @@ struct sunder_str sunder_expr_source(const struct sunder_expr *expr);
 /* True when the expression is just that one field, e.g. `amount`. */
 bool sunder_expr_is_field(const struct sunder_expr *expr, enum sunder_field field);
 
-/* Evaluates; strings that the expression makes live in `arena` until its reset.
- * SUNDER_ERR_INVALID: the expression errors on this event (absent field, wrong type, overflow); nothing is written.
- * SUNDER_ERR_FULL: no room in the arena, or a string over SUNDER_EXPR_STRING_MAX: callers treat it as an error of the expression. */
-SUNDER_MUST_USE enum sunder_err sunder_expr_eval(const struct sunder_expr *expr, const struct sunder_expr_env *env,
-    struct sunder_arena *arena, struct sunder_value *ret_value);
+/* Evaluates; strings that the expression makes live in `arena` until its reset. The value is of the wanted type; a NUMBER is
+ * `exact`, and one that the expression computed has no `text`. A JSON null counts as absent.
+ * SUNDER_ERR_INVALID: the expression errors on this event (absent field, wrong type, overflow, a string over
+ * SUNDER_EXPR_STRING_MAX); nothing is written.
+ * SUNDER_ERR_FULL: no room in the arena; never absorbed by `&&` and `||`. Callers fail closed. */
+SUNDER_MUST_USE enum sunder_err sunder_expr_eval(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    struct sunder_value *ret_value);
 
 /* Evaluates a condition: true only when the result is the bool true; ret_error (may be NULL) tells whether it errored. */
-bool sunder_expr_holds(const struct sunder_expr *expr, const struct sunder_expr_env *env, struct sunder_arena *arena,
+bool sunder_expr_holds(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
     bool *ret_error);

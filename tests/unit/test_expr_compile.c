@@ -1,0 +1,384 @@
+/* What the compiler of expressions refuses, where it points and what it says; the bounds of limits.h. */
+#include "engine/expr/expr.h"
+
+#include <stdio.h>
+
+#include "engine/expr/nearest.h"
+#include "engine/model/limits.h"
+#include "tests/support/test.h"
+
+static const sunder_field_set ALL = (sunder_field_set)((UINT64_C(1) << SUNDER_FIELD_COUNT) - 1);
+
+static enum sunder_err compile(
+    const char *source, enum sunder_type wanted, struct sunder_expr_error *ret_error)
+{
+    static char memory[1 << 20];
+    struct sunder_arena arena = sunder_arena_of(memory, sizeof(memory));
+    struct sunder_expr *expr = NULL;
+    enum sunder_err err =
+        sunder_expr_compile(&arena, sunder_str_of(source), ALL, wanted, &expr, ret_error);
+    assert_true((expr != NULL) == (err == SUNDER_OK));
+    return err;
+}
+
+static void assert_refused(
+    enum sunder_type wanted, const char *source, uint32_t offset, const char *text)
+{
+    struct sunder_expr_error error = {0};
+    assert_int_equal(compile(source, wanted, &error), SUNDER_ERR_INVALID);
+    if (error.offset != offset || strcmp(error.text, text) != 0) {
+        print_error(
+            "%s\n  %u: %s\nnot\n  %u: %s\n", source, error.offset, error.text, offset, text);
+        fail();
+    }
+}
+
+static void refused(const char *source, uint32_t offset, const char *text)
+{
+    assert_refused(SUNDER_TYPE_ANY, source, offset, text);
+}
+
+static void broken_syntax_is_refused(void **state)
+{
+    (void)state;
+    refused("", 0, "the expression ends where a value should be");
+    refused("   ", 3, "the expression ends where a value should be");
+    refused("1 +", 3, "the expression ends where a value should be");
+    refused("(1", 2, "the expression ends where `)` should be");
+    refused("[1, 2", 5, "the expression ends where `]` should be");
+    refused("1 2", 2, "`2` stands where an operator or the end should be");
+    refused("1 'a'", 2, "a string stands where an operator or the end should be");
+    refused("1 )", 2, "`)` stands where an operator or the end should be");
+    refused("true ? 1", 8, "the expression ends where `:` should be");
+    refused("== 1", 0, "`==` stands where a value should be");
+    refused("in [1]", 0, "`in` stands where a value should be");
+    refused("args.", 5, "the expression ends where a name should be");
+    refused("args.'a'", 5, "a string stands where a name should be");
+    refused("size(", 5, "the expression ends where a value should be");
+}
+
+static void broken_words_are_refused(void **state)
+{
+    (void)state;
+    refused("'abc", 0, "this string has no closing quote");
+    refused("'a\nb'", 0, "this string has no closing quote");
+    refused("'a\\q'", 2, "this escape is not known; a backslash itself is written `\\\\`");
+    refused("'\\ud800'", 1, "this escape is not known; a backslash itself is written `\\\\`");
+    refused("'\\x4'", 1, "this escape is not known; a backslash itself is written `\\\\`");
+    refused("10m", 0, "`10m` is not a number");
+    refused("007", 0, "`007` is not a number");
+    refused(".5", 0, "`.5` is not a number");
+    refused("0x10", 0, "`0x10` is not a number");
+    refused("1u", 0, "`1u` is not a number");
+    refused("1.2345678", 0, "`1.2345678` has more than 6 decimals or is too large");
+    refused("9223372036854.775808",
+        0,
+        "`9223372036854.775808` has more than 6 decimals or is too large");
+    refused("amount = 1", 7, "`=` is not an operator; did you mean `==`?");
+    refused("true & false", 5, "`&` is not an operator; did you mean `&&`?");
+    refused("amount \xe2\x89\xa5 1", 7, "`\xe2\x89\xa5` is no part of an expression");
+}
+
+static void unknown_names_are_refused_with_the_nearest_one(void **state)
+{
+    (void)state;
+    refused("amuont > 1", 0, "unknown field `amuont`; did you mean `amount`?");
+    refused("agnt == 'a'", 0, "unknown field `agnt`; did you mean `agent`?");
+    refused("vendor", 0, "unknown field `vendor`; a text is written in quotes");
+    refused("agent.startWith('a')", 6, "unknown function `startWith`; did you mean `startsWith`?");
+    refused("hass(agent)", 0, "unknown function `hass`; did you mean `has`?");
+    refused("launch()", 0, "unknown function `launch`");
+    refused("while", 0, "`while` is a reserved word");
+}
+
+static void words_of_later_builds_are_named_as_such(void **state)
+{
+    (void)state;
+    refused("agent.matches('a')", 6, "`matches` is not supported by this build yet");
+    refused("labels.exists(l, l == 'a')", 7, "`exists` is not supported by this build yet");
+    refused("int('1')", 0, "`int` is not supported by this build yet");
+    refused("history.count('a') > 1", 0, "`history` is not supported by this build yet");
+    refused("now", 0, "`now` is not supported by this build yet");
+    refused("args.a == null", 10, "`null` is not supported by this build yet");
+    refused("amount - 1", 7, "`-` is not supported by this build yet");
+    refused("amount * 2 > 3", 7, "`*` is not supported by this build yet");
+    refused("-amount", 0, "`-` is not supported by this build yet, except before a number");
+    refused("labels[0]", 6, "an index in brackets is not supported by this build yet");
+    refused("{'a': 1}", 0, "a map literal is not supported by this build yet");
+}
+
+static void members_belong_to_args_only(void **state)
+{
+    (void)state;
+    refused("agent.name", 6, "`agent` has no members; only `args` has");
+    refused("'a'.name", 4, "only `args` has members, so `.name` cannot be read here");
+    refused("has(agent.name)", 10, "`agent` has no members; only `args` has");
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+    (void)state;
+    refused("agent.startsWith()", 6, "`startsWith` takes one argument");
+    refused("agent.startsWith('a', 'b')", 6, "`startsWith` takes one argument");
+    refused("agent.lowerAscii('a')", 6, "`lowerAscii` takes no argument");
+    refused("size()", 0, "`size` takes one argument");
+    refused("has('a')", 4, "`has` asks for a field, as in `has(args.total)`");
+    refused("has(size(agent))", 4, "`has` asks for a field, as in `has(args.total)`");
+}
+
+static void types_that_never_fit_are_refused(void **state)
+{
+    (void)state;
+    refused("agent == 1", 6, "a string never equals a number");
+    refused("amount != '1'", 7, "a number never equals a string");
+    refused("labels == 'pii'", 7, "a list of strings never equals a string");
+    refused("amount < '1'", 7, "a number cannot be compared with a string");
+    refused("true < false", 0, "only numbers and strings have an order, and this is true or false");
+    refused("agent in 'abc'", 9, "`in` wants a list, and this is a string");
+    refused("1 in labels", 2, "a number is never in a list of strings");
+    refused("agent && true", 0, "`&&` wants true or false, and this is a string");
+    refused("true || amount", 8, "`||` wants true or false, and this is a number");
+    refused("!agent", 1, "`!` wants true or false, and this is a string");
+    refused("agent + amount",
+        8,
+        "`+` wants a string here too, and this is a number; `string(x)` makes a string");
+    refused("true + true", 0, "`+` adds numbers or joins strings, and this is true or false");
+    refused(
+        "agent ? 1 : 2", 0, "the condition before `?` wants true or false, and this is a string");
+    refused("true ? 1 : 'a'", 5, "`? :` gives a number or a string; both must be of one type");
+    refused("amount.startsWith('a')", 0, "`startsWith` wants a string, and this is a number");
+    refused("agent.contains(1)", 15, "`contains` wants a string, and this is a number");
+    refused("size(amount)", 5, "`size` wants a string or a list, and this is a number");
+    refused("string(labels)",
+        7,
+        "`string` wants a string, a number or a bool, and this is a list of strings");
+}
+
+static void the_result_must_be_of_the_wanted_type(void **state)
+{
+    (void)state;
+    assert_refused(
+        SUNDER_TYPE_STRING, "1 + 1", 0, "this expression must give a string, and gives a number");
+    assert_refused(SUNDER_TYPE_BOOL,
+        "agent",
+        0,
+        "this expression must give true or false, and gives a string");
+    assert_refused(SUNDER_TYPE_DECIMAL,
+        "has(amount)",
+        0,
+        "this expression must give a number, and gives true or false");
+    assert_refused(SUNDER_TYPE_STRINGS,
+        "['a', 1] == ['b']",
+        0,
+        "this expression must give a list of strings, and gives true or false");
+}
+
+static void fields_that_are_not_allowed_here_are_refused(void **state)
+{
+    (void)state;
+    struct sunder_arena arena = test_arena_of(16384);
+    struct sunder_expr *expr = NULL;
+    struct sunder_expr_error error = {0};
+
+    assert_int_equal(sunder_expr_compile(&arena,
+                         SUNDER_STR("1 == 1 || duty == 'a'"),
+                         ALL & ~SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY),
+                         SUNDER_TYPE_BOOL,
+                         &expr,
+                         &error),
+        SUNDER_ERR_INVALID);
+    assert_int_equal(error.offset, 10);
+    assert_string_equal(error.text, "`duty` can be read in rules only: the catalogue decides it");
+
+    assert_int_equal(
+        sunder_expr_compile(&arena, SUNDER_STR("agent"), 0, SUNDER_TYPE_ANY, &expr, &error),
+        SUNDER_ERR_INVALID);
+    assert_string_equal(error.text, "`agent` cannot be read here");
+}
+
+/* head, then `body` count times, then `middle`, then `tail` count times. */
+static const char *repeated(const char *body, uint32_t count, const char *middle, const char *tail)
+{
+    static char source[65536];
+    size_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        at += (size_t)snprintf(source + at, sizeof(source) - at, "%s", body);
+    }
+    at += (size_t)snprintf(source + at, sizeof(source) - at, "%s", middle);
+    for (uint32_t i = 0; i < count; i++) {
+        at += (size_t)snprintf(source + at, sizeof(source) - at, "%s", tail);
+    }
+    assert_true(at < sizeof(source) - 1);
+    return source;
+}
+
+static void assert_full(const char *source, const char *text)
+{
+    struct sunder_expr_error error = {0};
+    assert_int_equal(compile(source, SUNDER_TYPE_ANY, &error), SUNDER_ERR_FULL);
+    assert_string_equal(error.text, text);
+}
+
+static void assert_compiles(const char *source)
+{
+    struct sunder_expr_error error = {0};
+    assert_int_equal(compile(source, SUNDER_TYPE_ANY, &error), SUNDER_OK);
+}
+
+static void nesting_is_bounded(void **state)
+{
+    (void)state;
+    const char *deeper = "the expression nests deeper than 32";
+    assert_compiles(repeated("(", SUNDER_EXPR_DEPTH_MAX, "1", ")"));
+    assert_full(repeated("(", SUNDER_EXPR_DEPTH_MAX + 1, "1", ")"), deeper);
+    assert_compiles(repeated("!", SUNDER_EXPR_DEPTH_MAX, "true", ""));
+    assert_full(repeated("!", SUNDER_EXPR_DEPTH_MAX + 1, "true", ""), deeper);
+    assert_compiles(repeated("[", SUNDER_EXPR_DEPTH_MAX, "1", "]"));
+    assert_full(repeated("[", SUNDER_EXPR_DEPTH_MAX + 1, "1", "]"), deeper);
+    assert_compiles(repeated("true ? 1 : ", SUNDER_EXPR_DEPTH_MAX, "1", ""));
+    assert_full(repeated("true ? 1 : ", SUNDER_EXPR_DEPTH_MAX + 1, "1", ""), deeper);
+    assert_compiles(repeated("", SUNDER_EXPR_DEPTH_MAX, "'a'", ".lowerAscii()"));
+    assert_full(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "'a'", ".lowerAscii()"), deeper);
+    assert_compiles(repeated("", SUNDER_EXPR_DEPTH_MAX, "args", ".a"));
+    assert_full(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "args", ".a"), deeper);
+    assert_full(repeated("(", 4000, "1", ""), deeper);
+}
+
+static void a_chain_of_one_operator_does_not_nest(void **state)
+{
+    (void)state;
+    assert_compiles(repeated("true && ", 400, "true", ""));
+    assert_compiles(repeated("1 + ", 400, "1", ""));
+}
+
+static void parts_are_bounded(void **state)
+{
+    (void)state;
+    assert_compiles(repeated("1+", SUNDER_EXPR_NODES_MAX - 2, "1", ""));
+    assert_full(repeated("1+", SUNDER_EXPR_NODES_MAX - 1, "1", ""),
+        "the expression has more than 1024 parts");
+}
+
+static void length_is_bounded(void **state)
+{
+    (void)state;
+    assert_compiles(repeated(" ", SUNDER_EXPR_CHARS_MAX - 1, "1", ""));
+    assert_full(
+        repeated(" ", SUNDER_EXPR_CHARS_MAX, "1", ""), "the expression is longer than 4096 bytes");
+}
+
+static void an_arena_without_room_is_full_at_every_size(void **state)
+{
+    (void)state;
+    const char *source = "agent in ['a', 'b'] && args.a.b == 'c' + string(amount) ? 'yes' : 'no'";
+    char memory[16384];
+    uint32_t refusals = 0;
+
+    for (size_t size = 0; size < sizeof(memory); size += 8) {
+        struct sunder_arena arena = sunder_arena_of(memory, size);
+        struct sunder_expr *expr = NULL;
+        struct sunder_expr_error error = {0};
+        enum sunder_err err = sunder_expr_compile(
+            &arena, sunder_str_of(source), ALL, SUNDER_TYPE_STRING, &expr, &error);
+        if (err == SUNDER_OK) {
+            break;
+        }
+        assert_int_equal(err, SUNDER_ERR_FULL);
+        assert_string_equal(error.text, "no memory is left for the policy");
+        refusals += 1;
+    }
+
+    assert_in_range(refusals, 10, sizeof(memory) / 8 - 1);
+}
+
+/* An event with one long string in args.s. */
+static enum sunder_err eval_with_string(
+    const char *source, uint32_t len, struct sunder_arena *arena, struct sunder_value *ret_value)
+{
+    static char text[SUNDER_EXPR_STRING_MAX + 2];
+    memset(text, 'A', sizeof(text));
+    struct sunder_member args[1] = {{.name = SUNDER_STR("s")}};
+    args[0].value = (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = {text, len}};
+    struct sunder_expr_env env = {0};
+    env.fields[SUNDER_FIELD_ARGS] =
+        (struct sunder_value){.kind = SUNDER_VALUE_MAP, .count = 1, .members = args};
+    struct sunder_arena programs = test_arena_of(16384);
+    struct sunder_expr *expr = NULL;
+    struct sunder_expr_error error = {0};
+    assert_int_equal(
+        sunder_expr_compile(&programs, sunder_str_of(source), ALL, SUNDER_TYPE_ANY, &expr, &error),
+        SUNDER_OK);
+    return sunder_expr_eval(expr, &env, arena, ret_value);
+}
+
+static void strings_that_an_expression_makes_are_bounded(void **state)
+{
+    (void)state;
+    struct sunder_arena arena = test_arena_of(65536);
+    struct sunder_value value = {0};
+    const uint32_t max = SUNDER_EXPR_STRING_MAX;
+
+    assert_int_equal(eval_with_string("args.s + 'x'", max - 1, &arena, &value), SUNDER_OK);
+    assert_int_equal(value.text.len, max);
+    assert_int_equal(eval_with_string("args.s + 'x'", max, &arena, &value), SUNDER_ERR_INVALID);
+    assert_int_equal(eval_with_string("args.s.lowerAscii()", max, &arena, &value), SUNDER_OK);
+    assert_int_equal(
+        eval_with_string("args.s.lowerAscii()", max + 1, &arena, &value), SUNDER_ERR_INVALID);
+    assert_int_equal(
+        eval_with_string("args.s + 'x' == 'y' || true", max, &arena, &value), SUNDER_OK);
+}
+
+static void no_room_for_a_string_is_full_and_never_absorbed(void **state)
+{
+    (void)state;
+    struct sunder_arena arena = test_arena_of(64);
+    struct sunder_value value = {0};
+
+    assert_int_equal(eval_with_string("args.s + 'x'", 100, &arena, &value), SUNDER_ERR_FULL);
+    assert_int_equal(eval_with_string("args.s.lowerAscii()", 100, &arena, &value), SUNDER_ERR_FULL);
+    assert_int_equal(
+        eval_with_string("args.s + 'x' == 'y' || true", 100, &arena, &value), SUNDER_ERR_FULL);
+    assert_int_equal(eval_with_string("[args.s, args.s]", 1, &arena, &value), SUNDER_ERR_FULL);
+    assert_int_equal(
+        eval_with_string("args.s.contains('AAAAAAAAAAAAAAAAAAAAAAAAAAAAA')", 100, &arena, &value),
+        SUNDER_ERR_FULL);
+}
+
+static void the_nearest_word_is_near(void **state)
+{
+    (void)state;
+    const struct sunder_str words[] = {
+        SUNDER_STR("rules"), SUNDER_STR("require"), SUNDER_STR("by")};
+
+    assert_str_equal(sunder_str_nearest(SUNDER_STR("rule"), words, 3), "rules");
+    assert_str_equal(sunder_str_nearest(SUNDER_STR("ruels"), words, 3), "rules");
+    assert_str_equal(sunder_str_nearest(SUNDER_STR("requires"), words, 3), "require");
+    assert_str_equal(sunder_str_nearest(SUNDER_STR("yb"), words, 3), "by");
+    assert_true(sunder_str_absent(sunder_str_nearest(SUNDER_STR("b"), words, 3)));
+    assert_true(sunder_str_absent(sunder_str_nearest(SUNDER_STR("catalogue"), words, 3)));
+    assert_true(sunder_str_absent(sunder_str_nearest(SUNDER_STR(""), words, 3)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_syntax_is_refused),
+        cmocka_unit_test(broken_words_are_refused),
+        cmocka_unit_test(unknown_names_are_refused_with_the_nearest_one),
+        cmocka_unit_test(words_of_later_builds_are_named_as_such),
+        cmocka_unit_test(members_belong_to_args_only),
+        cmocka_unit_test(wrong_arguments_are_refused),
+        cmocka_unit_test(types_that_never_fit_are_refused),
+        cmocka_unit_test(the_result_must_be_of_the_wanted_type),
+        cmocka_unit_test(fields_that_are_not_allowed_here_are_refused),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(a_chain_of_one_operator_does_not_nest),
+        cmocka_unit_test(parts_are_bounded),
+        cmocka_unit_test(length_is_bounded),
+        cmocka_unit_test(an_arena_without_room_is_full_at_every_size),
+        cmocka_unit_test(strings_that_an_expression_makes_are_bounded),
+        cmocka_unit_test(no_room_for_a_string_is_full_and_never_absorbed),
+        cmocka_unit_test(the_nearest_word_is_near),
+    };
+    return cmocka_run_group_tests(tests, test_group_setup, NULL);
+}
