@@ -3,6 +3,8 @@
 #   sunder_program          an executable
 #   sunder_protobuf         a library of generated protobuf-c code
 #   sunder_unit_test        a cmocka program and its ctest entry
+#   sunder_fuzz_test        a libFuzzer target; elsewhere its corpus as a test
+#   sunder_python_test      a script and its ctest entry
 #   sunder_pytest           a pytest run and its ctest entry
 include(CheckPIESupported)
 include(SunderFlags)
@@ -131,6 +133,39 @@ function(sunder_unit_test name)
     target_link_libraries(${name} PRIVATE sunder_test_support ${arg_DEPS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# sunder_fuzz_test(<name> SOURCES <file>... CORPUS <folder> DEPS <target>...)
+#   SOURCES define LLVMFuzzerTestOneInput. In the fuzz preset: libFuzzer for SUNDER_FUZZ_SECONDS from
+#   the corpus, new inputs go to the build folder, label fuzz. In every other build: each file of
+#   the corpus once, label fast; an empty corpus fails.
+set(SUNDER_FUZZ_SECONDS 60 CACHE STRING "Seconds of each fuzz test in the fuzz preset")
+function(sunder_fuzz_test name)
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPS")
+    if(NOT arg_SOURCES OR NOT arg_CORPUS OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "sunder_fuzz_test ${name}: SOURCES or CORPUS missing or unknown: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    get_filename_component(corpus "${arg_CORPUS}" ABSOLUTE)
+    add_executable(${name} ${arg_SOURCES})
+    sunder_target_defaults(${name} TRUE)
+    target_link_libraries(${name} PRIVATE ${arg_DEPS})
+    if(SUNDER_FUZZ)
+        set(found "${CMAKE_CURRENT_BINARY_DIR}/${name}.found")
+        file(MAKE_DIRECTORY "${found}")
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        math(EXPR timeout "${SUNDER_FUZZ_SECONDS} + 60")
+        add_test(NAME ${name}
+            COMMAND ${name} -max_total_time=${SUNDER_FUZZ_SECONDS} -timeout=5 -rss_limit_mb=2048
+                    -print_final_stats=1 "-artifact_prefix=${found}/" "${found}" "${corpus}")
+        set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT ${timeout})
+    else()
+        target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/fuzz_corpus.c")
+        add_test(NAME ${name} COMMAND ${name} "${corpus}")
+        set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 60)
+    endif()
 endfunction()
 
 # Tests in Python run with this interpreter; ops/setup makes one that has what they need.

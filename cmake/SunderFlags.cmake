@@ -1,7 +1,9 @@
 # Warnings, sanitizers and hardening, as lists that sunder_target_defaults applies.
 #   SUNDER_SANITIZE  "address,undefined" | "thread" | ""
+#   SUNDER_FUZZ      ON: instrument for libFuzzer
 #   SUNDER_HARDEN    ON: what a distribution builds with; off under a sanitizer
 set(SUNDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+option(SUNDER_FUZZ "libFuzzer instrumentation (clang); see sunder_fuzz_test" OFF)
 option(SUNDER_HARDEN "Fortify, stack protector, full RELRO" ON)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -45,4 +47,10 @@ elseif(SUNDER_HARDEN)
     # Fortification needs optimisation; every build type of ours has some.
     list(APPEND SUNDER_COMPILE_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection)
     list(APPEND SUNDER_LINK_FLAGS -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+endif()
+if(SUNDER_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "SUNDER_FUZZ needs clang: cmake --preset fuzz")
+    endif()
+    list(APPEND SUNDER_COMPILE_FLAGS -fsanitize=fuzzer-no-link)
 endif()

@@ -3,8 +3,8 @@
 
 usage: summary.py FOLDER BUILD:LABEL...
 
-Reads FOLDER/BUILD-LABEL.xml of each; one that is missing or empty is a failure. Exit 0 when nothing
-failed, and with CI=true nothing was skipped; else 1.
+Reads FOLDER/BUILD-LABEL.xml of each, or the reason in FOLDER/BUILD-LABEL.skip; one that is missing
+or empty is a failure. Exit 0 when nothing failed, and with CI=true nothing was skipped; else 1.
 """
 import os
 import re
@@ -32,11 +32,23 @@ def _asked_to_skip(case):
     return skipped is not None and "SKIP_" in (skipped.get("message") or "")
 
 
+def _reason_to_skip(path):
+    try:
+        with open(path.removesuffix(".xml") + ".skip", encoding="utf-8") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return None
+
+
 def summarise(folder, steps):
     """(passed, failures, skips): a count and two lists of lines."""
     passed, failures, skips = 0, [], []
     for step in steps:
         path = os.path.join(folder, step.replace(":", "-") + ".xml")
+        reason = _reason_to_skip(path)
+        if reason:
+            skips.append(f"{step}: {reason}")
+            continue
         try:
             cases = read(path)
         except (OSError, ElementTree.ParseError) as error:

@@ -58,8 +58,9 @@ FOREIGN_LINKS = {
 
 # What an object of the core may ask of the world.
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "strlen", "memchr", "abort"}
-COMPILER_SYMBOLS = r"__stack_chk_fail|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|mul|float|fix)\w*ti\w*"
-SANITIZER_SYMBOLS = r"__(asan|ubsan|tsan|sanitizer)_\w+|__odr_asan\S*"
+# bcmp is what clang makes of memcmp(...) == 0; the __*ti* are 128-bit arithmetic.
+COMPILER_SYMBOLS = r"bcmp|__stack_chk_fail|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|mul|float|fix)\w*ti\w*"
+SANITIZER_SYMBOLS = r"__(asan|ubsan|tsan|sanitizer|sancov)_\w+|__odr_asan\S*"
 
 # Writable data of the core, all of it: state belongs to the view.
 WRITABLE = {"sunder_must_hook"}

@@ -322,12 +322,14 @@ class Summary(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "dev-fast.xml"), "w", encoding="utf-8") as file:
                 file.write(JUNIT)
-            passed, failures, skips = summary.summarise(folder, ["dev:fast", "dev:slow"])
+            with open(os.path.join(folder, "fuzz-fuzz.skip"), "w", encoding="utf-8") as file:
+                file.write("no clang\n")
+            passed, failures, skips = summary.summarise(folder, ["dev:fast", "dev:slow", "fuzz:fuzz"])
 
         self.assertEqual(passed, 1)
         self.assertEqual([line.split(" (")[0] for line in failures],
                          ["dev:fast bad", "dev:fast gone", "dev:slow: no result"])
-        self.assertEqual(skips, ["dev:fast test_b.py: no go", "dev:fast x: no java"])
+        self.assertEqual(skips, ["dev:fast test_b.py: no go", "dev:fast x: no java", "fuzz:fuzz: no clang"])
 
 
 class Layers(unittest.TestCase):

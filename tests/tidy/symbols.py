@@ -58,7 +58,7 @@ def _writable(section):
 
 
 def _of_sanitizer(name, sanitized):
-    return sanitized and re.match(r"(\.L|\.LASAN|\.Lubsan|__odr_asan|__asan|__ubsan|__tsan|__sanitizer)", name) is not None
+    return sanitized and re.match(r"(\.L|__(unnamed_|odr_asan|asan|ubsan|tsan|sanitizer|sancov))", name) is not None
 
 
 def main(argv):
