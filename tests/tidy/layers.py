@@ -31,7 +31,7 @@ OURS = {
 FOREIGN = {
     "lmdb.h": (("store/",), "_lmdb.c"),
     "librdkafka/": (("consumers/", "ops/"), "_kafka.c"),
-    "openssl/": (("consumers/", "ops/"), "_openssl.c"),
+    "openssl/": (("proto/", "consumers/", "ops/"), "_openssl.c"),  # proto/: digests of policies and records.
     "simdjson.h": (("proto/",), "_simdjson.cc"),
     "libfyaml.h": (("proto/", "consumers/", "ops/"), "_fyaml.c"),
     "protobuf-c/": (("proto/",), ".c"),
@@ -44,7 +44,7 @@ JANSSON = "jansson.h"  # In ops/, and where a node reads its configuration.
 FOREIGN_LINKS = {
     "PkgConfig::lmdb": ("store",),
     "PkgConfig::rdkafka": ("consumers", "ops"),
-    "PkgConfig::crypto": ("consumers", "ops"),
+    "PkgConfig::crypto": ("proto", "consumers", "ops"),
     "PkgConfig::simdjson": ("proto",),
     "PkgConfig::fyaml": ("proto", "consumers", "ops"),
     "PkgConfig::protobuf_c": ("proto",),
