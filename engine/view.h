@@ -9,7 +9,7 @@
 #include "engine/base/err.h"
 #include "engine/base/str.h"
 
-#define SUNDER_ROW_KEY_MAX 500u      /* LMDB's limit is 511 bytes. */
+#define SUNDER_ROW_KEY_MAX 500u /* LMDB's limit is 511 bytes. */
 #define SUNDER_ROW_VALUE_MAX 65536u
 
 struct sunder_view {

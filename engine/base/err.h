@@ -36,7 +36,7 @@ enum sunder_err {
 #define SUNDER_ERR_ENUM(code, class, text) SUNDER_ERR_##code,
     SUNDER_ERR_LIST(SUNDER_ERR_ENUM)
 #undef SUNDER_ERR_ENUM
-        SUNDER_ERR_COUNT
+    SUNDER_ERR_COUNT
 };
 
 #define SUNDER_OK SUNDER_ERR_OK

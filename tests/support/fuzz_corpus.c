@@ -29,12 +29,15 @@ static int run_file(const char *folder, const char *name)
     if (size < 0 || fseek(file, 0, SEEK_SET) != 0) {
         goto out;
     }
-    data = malloc(size == 0 ? 1 : (size_t)size); /* Of exact size, so that a sanitizer sees one byte too far. */
+    data = malloc(
+        size == 0 ? 1
+                  : (size_t)size); /* Of exact size, so that a sanitizer sees one byte too far. */
     if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size) {
         perror(path);
         goto out;
     }
-    printf("%s\n", name); /* Before the run: the last name printed is the one that stops the program. */
+    printf("%s\n",
+        name); /* Before the run: the last name printed is the one that stops the program. */
     (void)fflush(stdout);
     (void)LLVMFuzzerTestOneInput(data, (size_t)size);
     ret = 0;

@@ -4,7 +4,10 @@
 
 #include "engine/base/must.h"
 
-enum { ARENA_BYTES_MAX = 64 * 1024 * 1024, ARENAS_MAX = 256 };
+enum {
+    ARENA_BYTES_MAX = 64 * 1024 * 1024,
+    ARENAS_MAX = 256
+};
 
 static void fail_into_cmocka(const char *expr, const char *file, int line)
 {
