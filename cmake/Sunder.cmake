@@ -154,7 +154,8 @@ function(sunder_unit_test name)
     sunder_target_defaults(${name} TRUE)
     target_link_libraries(${name} PRIVATE sunder_test_support ${arg_DEPS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
 # sunder_fuzz_test(<name> SOURCES <file>... CORPUS <folder> DEPS <target>...)
