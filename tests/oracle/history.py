@@ -1,0 +1,142 @@
+"""What has happened: plain lists of facts that are scanned, never summarised."""
+import bisect
+
+RESERVED, CONFIRMED, RELEASED, LATE = "reserved", "confirmed", "released", "late"
+
+
+class Act:
+    """What an intent or observed act means, fixed at its decision."""
+
+    def __init__(self):
+        self.agent = self.task = self.tier = self.currency = None
+        self.subjects = []        # [(subject, set of roles)] in S12 order
+        self.subjects_out = {}
+        self.depth = 0
+        self.principal = None
+        self.duties, self.phases, self.objects, self.cases = [], [], [], []
+        self.measures = {}        # limit -> (number or text that counts, text)
+        self.rule_keys = {}       # rule -> key, for `per` expressions
+        self.missing = {}         # rule -> field of context_missing
+
+    def subject_names(self):
+        return [name for name, _ in self.subjects]
+
+
+class Fact:
+    """An act in history. `order` is its place in the log; `t` the stream time there."""
+
+    def __init__(self, intent, act, t, order, state):
+        self.intent, self.act, self.t, self.order, self.state = intent, act, t, order, state
+
+    @property
+    def counts(self):
+        return self.state != RELEASED
+
+
+class Remembered:
+    """A decided intent (S7)."""
+
+    def __init__(self, event, digest, act, t):
+        self.id, self.agent, self.key = event.id, event.get("agent"), event.get("idempotency_key")
+        self.digest, self.act, self.t = digest, act, t
+        self.verdict = self.decision_id = self.fact = None
+
+
+class Facts:
+    """A list, and the same list cut by subject, object, case and task so that scanning stays short."""
+
+    def __init__(self):
+        self.all, self.by_subject, self.by_object, self.by_case, self.by_task = [], {}, {}, {}, {}
+
+    def add(self, fact):
+        self.all.append(fact)
+        for name in dict.fromkeys(fact.act.subject_names()):
+            self.by_subject.setdefault(name, []).append(fact)
+        for name in fact.act.objects:
+            self.by_object.setdefault(name, []).append(fact)
+        for name in fact.act.cases:
+            self.by_case.setdefault(name, []).append(fact)
+        if fact.act.task is not None:
+            self.by_task.setdefault(fact.act.task, []).append(fact)
+
+    def of_party(self, name, role):
+        """The facts that count for a subject; for `actor` those it acted in, for `task` those of the task."""
+        if role == "task":
+            return self.by_task.get(name, [])
+        mine = self.by_subject.get(name, [])
+        return [fact for fact in mine if fact.act.agent == name] if role == "actor" else mine
+
+
+class Task:
+    def __init__(self):
+        self.principal = self.purpose = self.case = self.duties = self.agents = self.expires = None
+        self.ended = False
+
+
+class Edge:
+    def __init__(self, from_, to, task):
+        self.from_, self.to, self.task = from_, to, task
+        self.duties = self.expires = None
+        self.revoked = False
+
+    def live(self, now):
+        return not self.revoked and (self.expires is None or now < self.expires)
+
+    def allows(self, duty):
+        return self.duties is None or duty in self.duties
+
+
+class Tenant:
+    """What copied kinds make: the same in every partition."""
+
+    def __init__(self, name):
+        self.name, self.time = name, None
+        self.tasks, self.edges, self.quarantined = {}, [], set()
+        self.copies = {}          # (source, id) -> time
+        self.domains = {}
+
+    def move(self, timestamp):
+        self.time = timestamp if self.time is None else max(self.time, timestamp)
+
+
+class Domain:
+    def __init__(self, tenant, name):
+        self.tenant, self.name, self.time = tenant, name, None
+        self.facts, self.attempts = Facts(), Facts()
+        self.intents = {}         # id -> [Remembered], latest last
+        self.keys = {}            # (agent, idempotency key) -> [Remembered], latest last
+        self.copies = {}
+        self.closed_cases = {}    # case -> order of the closing record
+        self.closed_objects = {}  # object -> order of the latest closing record
+        self.saturated = set()
+        self.order = 0
+
+    def move(self, timestamp):
+        self.time = timestamp if self.time is None else max(self.time, timestamp)
+
+    @property
+    def now(self):
+        return max(time for time in (self.time, self.tenant.time) if time is not None)
+
+    def next_order(self):
+        self.order += 1
+        return self.order
+
+    def bound_cases(self, facts):
+        """Open cases that counting facts of a list name."""
+        return {case for fact in facts if fact.counts for case in fact.act.cases if case not in self.closed_cases}
+
+    def closed_before(self, rule, key):
+        """Facts at or before this place no longer count for a separation under the key (S36)."""
+        if rule.per == "object":
+            return self.closed_objects.get(key, 0)
+        if rule.per == "case":
+            return self.closed_cases.get(key, 0)
+        return 0
+
+
+def since(facts, now, within):
+    """The facts with now - t < within; t never falls along the log."""
+    if within is None:
+        return facts
+    return facts[bisect.bisect_right(facts, now - within, key=lambda fact: fact.t):]

@@ -1,0 +1,295 @@
+"""From an event to what it means: chain, principal, duties, objects, cases, keys, measures (S12, S13, S39, S41)."""
+from expr import Dec, ExprError, is_number, micro_of, text_of
+from history import Act
+from output import by_bytes, claimed_objects, subjects as subjects_out
+from policy import PHASES, TIERS
+from values import Num, is_identifier, parse_decimal, plain_micro, to_micro
+
+
+def argument(value):
+    """A value inside args, as an expression sees it."""
+    if isinstance(value, Num):
+        try:
+            micro = to_micro(parse_decimal(value.text))
+        except Exception:
+            micro = None
+        if micro is None:
+            raise ExprError("number not exact in six places")
+        return Dec(micro)
+    if isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, list):
+        return [argument(item) for item in value]
+    raise ExprError("no value")
+
+
+class Context:
+    """What an expression may read. `extra` holds object, case, duty, phase, tier where they are known."""
+
+    TEXTS = ("tenant", "agent", "task", "purpose", "tool", "action", "currency", "credential")
+
+    def __init__(self, event, act, extra=None, labels=True):
+        self.event, self.act, self.extra, self.labels = event, act, extra or {}, labels
+
+    def get(self, path):
+        value = self._find(path)
+        if value is None:
+            raise ExprError(f"{'.'.join(path)} is absent")
+        return value
+
+    def has(self, path):
+        if path[0] == "args":
+            value = self.event.get("args") or {}
+            for index, name in enumerate(path[1:]):
+                if not isinstance(value, dict):
+                    raise ExprError("not an object")
+                if value.get(name) is None:
+                    if index + 2 < len(path):
+                        raise ExprError(f"{name} is absent")
+                    return False
+                value = value[name]
+            return True
+        return self._find(path) is not None
+
+    def _find(self, path):
+        first = path[0]
+        if first == "args":
+            value = self.event.get("args")
+            for name in path[1:]:
+                value = value.get(name) if isinstance(value, dict) else None
+            return None if value is None else argument(value)
+        if first in self.extra:
+            return self.extra[first]
+        if first in self.TEXTS:
+            return self.event.get(first)
+        if first in ("amount", "confidence"):
+            micro = self.event.get(first + "_micro")
+            return None if micro is None else Dec(micro)
+        if first == "principal":
+            return self.act.principal
+        if first == "depth":
+            return self.act.depth
+        if first == "labels":
+            return (self.event.get("labels") or []) if self.labels else []
+        if first == "object":
+            return next(iter(claimed_objects(self.event)), None)
+        return self.event.get("case") if first == "case" else None
+
+
+def edges_for(tenant, task):
+    """Recorded edges of the intent's chain, live or not, but for those of an ended task."""
+    def ended(edge):
+        return edge.task in tenant.tasks and tenant.tasks[edge.task].ended
+    return [edge for edge in tenant.edges
+            if (task is None or edge.task is None or edge.task == task) and not ended(edge)]
+
+
+def chain_of(agent, edges, claimed):
+    """([agent, members reached by recorded edges], [then claimed ones])."""
+    seen, reached, level = {agent}, [], [agent]
+    while level:
+        level = [name for name in by_bytes(edge.from_ for edge in edges if edge.to in level) if name not in seen]
+        seen.update(level)
+        reached.extend(level)
+    rest = [name for name in dict.fromkeys(claimed) if name not in seen]
+    return reached, rest
+
+
+def put_subjects(act, event, tenant):
+    edges = edges_for(tenant, act.task)
+    reached, claimed = chain_of(act.agent, edges, event.get("delegation") or [])
+    with_incoming = {edge.to for edge in edges}
+    task = tenant.tasks.get(act.task)
+    said = event.get("principal")
+    root = next((name for name in reached if name not in with_incoming), None)
+    if task and task.principal is not None:
+        principal = task.principal
+    elif said is not None and said.startswith("user:"):
+        principal = said
+    else:
+        principal = root if root is not None else said
+    act.attributed = principal is not None
+    act.principal = principal if act.attributed else "unattributed"
+    delegators = [name for name in reached + claimed if name not in (act.agent, act.principal)]
+    act.depth = len(delegators)
+    credential = event.get("credential")
+    roles = {}
+    for name, role in [(act.agent, "agent")] + [(name, "delegator") for name in delegators] + [
+            (act.principal, "principal"), (credential, "credential")]:
+        if name is not None:
+            roles.setdefault(name, set()).add(role)
+    act.subjects = list(roles.items())
+    act.subjects_out = subjects_out(act.agent, delegators, act.principal, credential)
+    act.edges = edges
+
+
+def delegated(act, duty, now):
+    """One path from the principal, or from a member without a recorded incoming edge, all live and allowing."""
+    with_incoming = {edge.to for edge in act.edges}
+    level, seen = [act.agent], {act.agent}
+    while level:
+        if any(name == act.principal or name not in with_incoming for name in level):
+            return True
+        level = [edge.from_ for edge in act.edges if edge.to in level and edge.live(now) and edge.allows(duty)
+                 and edge.from_ not in seen]
+        seen.update(level)
+    return False
+
+
+def put_duties(act, event, policy):
+    """The matching entries of the catalogue; duties, phases and tier."""
+    context = Context(event, act)
+    entries = [entry for entry in policy.catalogue if entry.names(event.get("tool"), event.get("action"))
+               and (entry.when is None or entry.when.true_or_error(context))]
+    act.duties = by_bytes(entry.duty for entry in entries)
+    act.phases = by_bytes(entry.phase for entry in entries if entry.phase)
+    tiers = [entry.tier for entry in entries if entry.tier]
+    if entries and not act.attributed:
+        tiers.append("high")
+    act.tier = max(tiers, key=TIERS.index) if tiers else None
+    return entries
+
+
+def derive(expression, context, name, found):
+    """Adds a catalogue object or case, or its problem, to `found`."""
+    try:
+        value = expression.value(context)
+        if not isinstance(value, str):
+            raise ExprError("not a string")
+    except ExprError:
+        found["missing"].add(name)
+        return
+    if is_identifier(value):
+        found[name].add(value)
+    else:
+        found["bad"].add(name)
+
+
+def put_keys(act, event, domain, entries):
+    """Objects and cases (S39). Returns {"missing": names, "bad": names, "case": derived cases}."""
+    context = Context(event, act)
+    found = {"object": set(claimed_objects(event)), "case": set(), "missing": set(), "bad": set()}
+    for entry in entries:
+        if entry.object:
+            derive(entry.object, context, "object", found)
+        if entry.case:
+            derive(entry.case, context, "case", found)
+    act.objects = by_bytes(found["object"])
+    cases = set(found["case"])
+    with_expression = {entry.duty for entry in entries if entry.case}
+    plain_entries = [entry for entry in entries if entry.duty not in with_expression]
+    act.follows_objects = any(not entry.shared for entry in plain_entries)
+    if plain_entries or not entries:
+        if event.get("case") is not None:
+            cases.add(event.get("case"))
+    if plain_entries:
+        if act.follows_objects:
+            for name in act.objects:
+                cases |= domain.bound_cases(domain.facts.by_object.get(name, []))
+        if act.task is not None:
+            cases |= domain.bound_cases(domain.facts.by_task.get(act.task, []))
+    act.cases = by_bytes(cases)
+    return found
+
+
+def applies(rule, act):
+    """Whether a rule applies by duty."""
+    if rule.kind == "separation":
+        return bool(shared_elements(rule, act))
+    if rule.kind == "requires":
+        return rule.before in act.duties
+    return bool(act.duties) and (rule.of is None or any(duty in rule.of for duty in act.duties))
+
+
+def shared_elements(rule, act):
+    return [name for name in (act.phases if rule.phases else act.duties) if name in rule.over]
+
+
+def extra_of(rule, act, key=None):
+    """object, case, duty, phase, tier as a rule's expressions see them."""
+    if rule.kind == "separation":
+        named = [] if rule.phases else shared_elements(rule, act)
+    elif rule.kind == "requires":
+        named = [rule.before] if rule.before in act.duties else []
+    else:
+        named = [duty for duty in act.duties if rule.of is None or duty in rule.of]
+    extra = {"duty": named[0] if named else None, "tier": act.tier,
+             "phase": min(act.phases, key=PHASES.index) if act.phases else None}
+    if key is not None and rule.per in ("object", "case"):
+        extra[rule.per] = key
+    return extra
+
+
+def put_rule_values(act, event, policy):
+    """rule_keys, measures, and what is missing for rules that apply."""
+    for rule in policy.rules:
+        at_work = applies(rule, act) or (rule.kind == "requires" and rule.needs in act.duties)
+        if not at_work:
+            continue
+        context = Context(event, act, extra_of(rule, act))
+        if rule.per_expr:
+            try:
+                value = rule.per_expr.value(context)
+                if isinstance(value, str):
+                    act.rule_keys[rule.name] = value
+            except ExprError:
+                pass
+        if not applies(rule, act):
+            continue
+        missing = act.missing.setdefault(rule.name, set())
+        if rule.per is not None and not keys_of(rule, act):
+            missing.add(f"{rule.name}:{rule.per}")
+        if rule.by == ["task"] and act.task is None:
+            missing.add(f"{rule.name}:task")
+        if rule.kind == "limit" and rule.expr:
+            put_measure(rule, act, event, context, missing)
+
+
+def put_measure(rule, act, event, context, missing):
+    if rule.aggregate == "sum" and rule.text == "amount" and "amount" in event.inexact:
+        act.unaddable.add(rule.name)
+        return
+    try:
+        value = rule.expr.value(context)
+        if rule.aggregate == "distinct":
+            act.measures[rule.name] = (text_of(value), text_of(value))
+            return
+        if not is_number(value):
+            raise ExprError("not a number")
+    except ExprError:
+        missing.add(f"{rule.name}:{'distinct' if rule.aggregate == 'distinct' else rule.text}")
+        return
+    if micro_of(value) < 0:
+        act.negative.add(rule.name)
+    if rule.currency is not None and event.get("currency") != rule.currency:
+        act.mismatched.add(rule.name)
+    if rule.name not in act.negative and rule.name not in act.mismatched:
+        act.measures[rule.name] = (micro_of(value), plain_micro(micro_of(value)))
+
+
+def keys_of(rule, act):
+    """The keys under which a rule sees an act; [None] when the rule has no key."""
+    if rule.per is None:
+        return [None]
+    if rule.per == "object":
+        return act.objects
+    if rule.per == "case":
+        return act.cases
+    if rule.per == "task":
+        return [act.task] if act.task is not None else []
+    if rule.per == "tenant":
+        return [act.tenant]
+    return [act.rule_keys[rule.name]] if rule.name in act.rule_keys else []
+
+
+def understand(event, tenant, domain, policy):
+    """(Act, derived)."""
+    act = Act()
+    act.tenant, act.agent, act.task = tenant.name, event.get("agent"), event.get("task")
+    act.currency = event.get("currency")
+    act.negative, act.mismatched, act.unaddable = set(), set(), set()
+    put_subjects(act, event, tenant)
+    entries = put_duties(act, event, policy)
+    derived = put_keys(act, event, domain, entries)
+    put_rule_values(act, event, policy)
+    return act, derived

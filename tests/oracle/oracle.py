@@ -1,0 +1,592 @@
+#!/usr/bin/env python3
+"""The second implementation of what a decision means: slow, plain, written from the rules and not from the engine.
+
+usage: oracle.py --policy FILE [--in FILE|-] [--out FILE|-] [--partitions N] [--dead-letters FILE] [--limits FILE]
+
+Reads CloudEvents as NDJSON and writes the records of the decisions topic without seq, prev, policy, engine, message."""
+import argparse
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from event import COPIED, decode, placement, read
+from history import CONFIRMED, LATE, RELEASED, RESERVED, Domain, Edge, Fact, Remembered, Task, Tenant
+from meaning import delegated, understand
+from output import Place, action_digest, described, drop_empty, envelope, moved, reason, sha256_hex, tail, where
+from policy import Policy
+from rules import firings, reason_of, revocations, verdict_of
+from values import Refused, home, is_identifier, read_limits
+
+LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/model/limits.h")
+OPEN = [{"code": "authority_open"}]
+
+
+class DeadLetter(Exception):
+    def __init__(self, code, field=None):
+        super().__init__(code)
+        self.code, self.field = code, field
+
+
+class Oracle:
+    def __init__(self, policy, limits, partitions):
+        self.policy, self.limits, self.partitions = policy, limits, partitions
+        self.tenants, self.last = {}, {}
+        self.records, self.dead_letters = [], []
+
+    # ---- where a record is decided
+
+    def feed(self, number, raw):
+        """Decides one line; returns its records."""
+        self.records = []
+        try:
+            value = read(raw, self.limits)
+        except Refused as error:
+            self._unread(error.code, self._position(0, number, 0, 0), raw)
+            return self.records
+        lies, offset, timestamp = placement(value)
+        spot = (lies, number if offset is None else offset, timestamp)
+        try:
+            event = decode(value, self.policy, self.limits)
+        except Refused as error:
+            self._unread(error.code, self._position(lies, spot[1], timestamp, lies), raw)
+            return self.records
+        self._place(event, spot, raw)
+        return self.records
+
+    def _position(self, target, offset, timestamp, lies):
+        last = self.last.get(target, -1)
+        offset = max(last + 1, offset) if target == lies else last + 1
+        self.last[target] = offset
+        return Place(target, offset, timestamp)
+
+    def _unread(self, code, place, raw):
+        self._bury(place, (None, None), DeadLetter(code), None, raw)
+
+    def _attribute(self, event, name):
+        """A readable attribute of the domain, or None."""
+        value = event.get(name)
+        if name == "object" and value is None and event.get("objects"):
+            value = event.get("objects")[0]
+        return value if isinstance(value, str) and is_identifier(value) else None
+
+    def _place(self, event, spot, raw):
+        lies, offset, timestamp = spot
+        tenant_name = self._attribute(event, "tenant")
+        if tenant_name is not None and event.kind in COPIED and self.policy.finer:
+            self._everywhere(event, self._tenant(tenant_name), spot, raw)
+            return
+        values = [self._attribute(event, name) for name in self.policy.domain]
+        if tenant_name is None or None in values:
+            self._homeless(event, tenant_name, self._position(lies, offset, timestamp, lies), raw)
+            return
+        domain_name = tenant_name if values == [tenant_name] else "|".join(values)
+        tenant = self._tenant(tenant_name)
+        domain = tenant.domains.setdefault(domain_name, Domain(tenant, domain_name))
+        if event.kind in COPIED:
+            tenant.move(timestamp)
+        domain.move(timestamp)
+        place = self._position(home(domain_name, self.partitions), offset, timestamp, lies)
+        self._decide(event, tenant, domain, place, raw)
+
+    def _tenant(self, name):
+        return self.tenants.setdefault(name, Tenant(name))
+
+    def _everywhere(self, event, tenant, spot, raw):
+        """A copied kind under finer domains: every partition judges it from the same state and records the same."""
+        lies, offset, timestamp = spot
+        tenant.move(timestamp)
+        places = [self._position(target, offset, timestamp, lies) for target in range(self.partitions)]
+        self._decide(event, tenant, None, places[lies], raw)
+        self.records = [moved(record, place) for place in places for record in self.records]
+
+    # ---- stages 1 to 3
+
+    def _homeless(self, event, tenant_name, place, raw):
+        """No readable tenant or domain: judged where it lies, at its own timestamp, without any state."""
+        names, stage, problems = (tenant_name, None), 1, set(event.problems)
+        if event.kind is None:
+            self._bury(place, names, DeadLetter("kind_unsupported"), event, raw)
+            return
+        if not problems:
+            stage = 2
+            if tenant_name is None:
+                problems.add(("context_missing", "tenant"))
+            if event.kind not in COPIED:
+                code = "domain_missing" if event.kind in ("outcome", "case") else "context_missing"
+                problems.update((code, one) for one in self.policy.domain
+                                if one != "tenant" and self._attribute(event, one) is None)
+        if event.kind == "intent":
+            self._refuse(event, names, place, (stage, sorted(problems)), raw)
+        else:
+            self._bury(place, names, DeadLetter(*self._kind_first(event, min(problems))), event, raw)
+
+    def _kind_first(self, event, problem):
+        if event.kind == "control" and event.get("control") in ("tick", "activate"):
+            return ("kind_unsupported",)
+        return problem
+
+    def _refuse(self, event, names, place, why, raw, now=None):
+        """A deny of stages 1 and 2, which is a dead letter as well."""
+        stage, problems = why
+        code, field = problems[0]
+        self._letter(place, code, field, raw)
+        digest = action_digest(event) if stage > 1 else None
+        reasons = [reason(code, field) for code, field in problems]
+        self._decision(event, names, place, place.timestamp if now is None else now,
+                       {"verdict": "deny", "stage": stage, "reasons": reasons}, (None, digest))
+
+    def _decide(self, event, tenant, domain, place, raw):
+        now = domain.now if domain else tenant.time
+        names = (tenant.name, domain.name if domain else tenant.name)
+        if event.kind == "intent":
+            if event.problems:
+                self._refuse(event, names, place, (1, sorted(event.problems)), raw, now)
+            else:
+                self._intent(event, tenant, domain, place)
+            return
+        try:
+            if event.kind is None:
+                raise DeadLetter("kind_unsupported")
+            if event.problems:
+                raise DeadLetter(*self._kind_first(event, min(event.problems)))
+            getattr(self, "_" + event.kind)(event, tenant, domain, place)
+        except DeadLetter as dead:
+            self._bury(place, names, dead, event, raw, now)
+
+    # ---- records
+
+    def _emit(self, place, type_, data, index=0):
+        self.records.append(envelope(place, index, type_, data))
+
+    def _letter(self, place, code, field, raw):
+        self.dead_letters.append({"source": place.source, **drop_empty([("code", code), ("field", field)]),
+                                  "sha256": sha256_hex(raw)})
+
+    def _bury(self, place, names, dead, event, raw, now=None):
+        self._letter(place, dead.code, dead.field, raw)
+        findings = [{"code": "not_authorised"}] if dead.code == "not_authorised" else None
+        self._emit(place, "recorded", drop_empty(
+            where(names[0], names[1]) + [
+                ("kind", "dead_letter"), ("event", event.id if event else None),
+                ("publisher", event.source if event else None), ("findings", findings), ("code", dead.code),
+                ("field", dead.field)]) | tail(place, place.timestamp if now is None else now))
+
+    def _decision(self, event, names, place, now, ruling, meaning):
+        act, digest = meaning
+        data = drop_empty(where(names[0], names[1]) + [
+            ("intent", event.id), ("attempt", 1), ("verdict", ruling["verdict"]),
+            ("duplicate", ruling.get("duplicate")), ("of", ruling.get("of")), ("stage", ruling.get("stage")),
+            ("reasons", ruling["reasons"]), ("shadow", ruling.get("shadow")), ("approvals", ruling.get("approvals")),
+            ("findings", OPEN)] + described(event, act, digest), keep=("intent", "reasons"))
+        self._emit(place, "decision", data | tail(place, now))
+        for index, (subject, why) in enumerate(ruling.get("revoked", []), 1):
+            self._revocation(event, names, place, now, (index, subject, "rule", why))
+
+    def _revocation(self, event, names, place, now, what):
+        index, subject, cause, why = what
+        data = drop_empty(where(names[0], names[1]) + [
+            ("subject", subject), ("cause", cause), ("intent", event.id), ("reasons", [why])])
+        self._emit(place, "revocation", data | tail(place, now), index)
+
+    def _recorded(self, event, names, place, now, more, duplicate=False, findings=None):
+        keep = ("duties",) if event.kind in ("task", "delegation") and event.get("duties") is not None else ()
+        self._emit(place, "recorded", drop_empty(where(names[0], names[1]) + [
+            ("kind", event.kind), ("event", event.id), ("publisher", event.source), ("duplicate", duplicate),
+            ("findings", findings)] + more, keep=keep) | tail(place, now))
+
+    # ---- intents: stages 4 to 8
+
+    def _intent(self, event, tenant, domain, place):
+        now, digest = domain.now, action_digest(event)
+        names = (tenant.name, domain.name)
+        copied = self._copy(event, domain, digest, now)
+        if copied is not None:
+            self._decision(event, names, place, now, copied, (None, digest))
+            return
+        act, derived = understand(event, tenant, domain, self.policy)
+        ruling = self._judge(event, act, derived, tenant, domain)
+        known = Remembered(event, digest, act, now)
+        known.verdict, known.decision_id = ruling["verdict"], place.id()
+        domain.intents.setdefault(event.id, []).append(known)
+        if known.key is not None:
+            domain.keys.setdefault((known.agent, known.key), []).append(known)
+        order = domain.next_order()
+        if "stage" not in ruling:
+            domain.attempts.add(Fact(event.id, act, now, order, "attempt"))
+        if ruling["verdict"] == "allow":
+            known.fact = Fact(event.id, act, now, order, RESERVED)
+            domain.facts.add(known.fact)
+        self._decision(event, names, place, now, ruling, (act, digest))
+
+    def _live(self, known, now):
+        return known if known is not None and now - known.t < self.policy.horizon else None
+
+    def _copy(self, event, domain, digest, now):
+        """Stage 4: a ruling when the id or the idempotency key is in use."""
+        known, field = self._live(domain.intents.get(event.id, [None])[-1], now), "id"
+        if known is None and event.get("idempotency_key") is not None:
+            key = (event.get("agent"), event.get("idempotency_key"))
+            known, field = self._live(domain.keys.get(key, [None])[-1], now), "idempotency_key"
+        if known is None:
+            return None
+        if known.agent != event.get("agent") or known.digest != digest:
+            return {"verdict": "deny", "stage": 4, "reasons": [reason("key_reuse", field)]}
+        ruling = {"verdict": known.verdict, "duplicate": True, "of": known.decision_id, "stage": 4, "reasons": []}
+        if known.fact is not None and known.fact.state == RELEASED:
+            ruling.update(verdict="deny", reasons=[reason("intent_ended", "id")])
+        return ruling
+
+    def _judge(self, event, act, derived, tenant, domain):
+        five = [("bad_identifier", name) for name in derived["bad"]] + ([] if act.duties else [("no_duty", None)])
+        if five:
+            return self._stop(5, five)
+        shadow = self._shadow_unjudged(act, bounds=False)
+        six = self._context(event, act, derived, tenant, domain)
+        if six:
+            return self._stop(6, six, shadow)
+        shadow = self._shadow_unjudged(act, bounds=True)
+        seven = self._bounds(event, act, domain)
+        if seven:
+            return self._stop(7, seven, shadow)
+        return self._rules(event, act, domain, shadow)
+
+    def _stop(self, stage, problems, shadow=()):
+        problems = sorted(set(problems), key=lambda one: (one[0].encode(), (one[1] or "").encode()))
+        return {"verdict": "deny", "stage": stage, "reasons": [reason(code, field) for code, field in problems],
+                "shadow": [why for _, why in shadow]}
+
+    def _shadow_unjudged(self, act, bounds):
+        """[(rule, reason)] of shadow rules that cannot be judged, one each; `bounds`: those of stage 7 as well."""
+        out = []
+        for rule in self.policy.rules:
+            if rule.mode != "shadow":
+                continue
+            problems = [("context_missing", field) for field in sorted(act.missing.get(rule.name, ()))]
+            if bounds and rule.name in act.negative:
+                problems.append(("amount_negative", "amount"))
+            if bounds and rule.name in act.mismatched:
+                problems.append(("currency_mismatch", "currency"))
+            if problems:
+                out.append((rule.name, reason(*problems[0], rule=rule.name, mode="shadow")))
+        return out
+
+    def _context(self, event, act, derived, tenant, domain):
+        """Stage 6."""
+        now, found = domain.now, []
+        have = {"object": act.objects, "case": act.cases, "principal": act.attributed}
+        for name in self.policy.require:
+            present = have[name] if name in have else event.get(name) is not None
+            if not present:
+                found.append(("context_missing", name))
+        found += [("context_missing", name) for name in derived["missing"]]
+        for rule in self.policy.rules:
+            if rule.mode == "enforce":
+                found += [("context_missing", field) for field in act.missing.get(rule.name, ())]
+        found += [("quarantined", name) for name in act.subject_names() if name in tenant.quarantined]
+        if event.get("principal") is not None and event.get("principal") != act.principal:
+            found.append(("principal_mismatch", "principal"))
+        found += [("outside_delegation", duty) for duty in act.duties if not delegated(act, duty, now)]
+        named = set(derived["case"]) | ({event.get("case")} if event.get("case") is not None else set())
+        found += [("case_closed", case) for case in named if case in domain.closed_cases]
+        task = tenant.tasks.get(act.task)
+        if task:
+            found += self._task_problems(task, act, now)
+        return found
+
+    def _task_problems(self, task, act, now):
+        found = []
+        if task.ended or (task.expires is not None and now >= task.expires):
+            found.append(("task_ended", act.task))
+        if task.agents is not None and act.agent not in task.agents:
+            found.append(("outside_task", "agent"))
+        if task.duties is not None:
+            found += [("outside_task", duty) for duty in act.duties if duty not in task.duties]
+        if task.case is not None:
+            found += [("case_mismatch", case) for case in act.cases if case != task.case]
+        return found
+
+    def _bounds(self, event, act, domain):
+        """Stage 7."""
+        found = [("amount_range", name) for name in event.inexact]
+        for field, size, bound in (("delegation", act.depth, "CHAIN_MAX"), ("objects", len(act.objects), "INTENT_OBJECTS_MAX"),
+                                   ("cases", len(act.cases), "INTENT_CASES_MAX"),
+                                   ("duties", len(act.duties), "INTENT_DUTIES_MAX")):
+            if size > self.limits[bound]:
+                found.append(("limit_reached", field))
+        for key, facts in self._binding(act, domain):
+            if len(domain.bound_cases(facts) | set(act.cases)) > self.limits["KEY_CASES_MAX"]:
+                found.append(("limit_reached", "cases"))
+            if key in domain.saturated:
+                found.append(("limit_reached", key[1]))
+        for rule in self.policy.rules:
+            if rule.mode == "enforce" and rule.name in act.negative:
+                found.append(("amount_negative", "amount"))
+            if rule.mode == "enforce" and rule.name in act.mismatched:
+                found.append(("currency_mismatch", "currency"))
+        return found
+
+    def _binding(self, act, domain):
+        """[(key, facts)] of the objects and the task that an act binds its cases to."""
+        out = [(("object", name), domain.facts.by_object.get(name, [])) for name in act.objects] \
+            if act.follows_objects else []
+        if act.task is not None:
+            out.append((("task", act.task), domain.facts.by_task.get(act.task, [])))
+        return out
+
+    def _rules(self, event, act, domain, shadow):
+        """Stage 8."""
+        fired = [(rule, found) for rule in self.policy.rules if (found := firings(rule, act, event, domain))]
+        enforced = [(rule, found) for rule, found in fired if rule.mode == "enforce"]
+        verdict = verdict_of([rule.then for rule, _ in enforced])
+        shadows = shadow + [(rule.name, reason_of(rule, found)) for rule, found in fired if rule.mode == "shadow"]
+        approvals = []
+        if verdict == "escalate":
+            approvals = [{"rule": rule.name, "count": int(rule.approvals.get("count", 1)),
+                          "from": rule.approvals.get("from", [])} for rule, _ in enforced if rule.then == "escalate"]
+        return {"verdict": verdict, "reasons": [reason_of(rule, found) for rule, found in enforced],
+                "shadow": [why for _, why in sorted(shadows, key=lambda one: one[0].encode())], "approvals": approvals,
+                "revoked": revocations([(rule, found) for rule, found in enforced if rule.then == "revoke"])}
+
+    # ---- other kinds
+
+    def _is_copy(self, event, state, now):
+        key = (event.source, event.id)
+        seen = state.copies.get(key)
+        if seen is not None and now - seen < self.policy.horizon:
+            return True
+        return False
+
+    def _note(self, event, state, now):
+        state.copies[(event.source, event.id)] = now
+
+    def _observed(self, event, tenant, domain, place):
+        now, names = domain.now, (tenant.name, domain.name)
+        digest = action_digest(event)
+        if self._is_copy(event, domain, now):
+            self._recorded(event, names, place, now, described(event, None, digest), duplicate=True)
+            return
+        act, derived = understand(event, tenant, domain, self.policy)
+        if derived["bad"]:
+            raise DeadLetter("bad_identifier", min(derived["bad"]))
+        self._note(event, domain, now)
+        incomplete = {field for rule in self.policy.rules for field in act.missing.get(rule.name, ())
+                      if not (rule.kind == "limit" and rule.attempts)}
+        for rule in self.policy.rules:
+            if rule.kind == "limit" and not rule.attempts and \
+                    rule.name in act.negative | act.mismatched | act.unaddable:
+                incomplete.add(f"{rule.name}:{rule.text}")
+        findings = [{"code": "observed_incomplete", "field": field}
+                    for field in sorted(incomplete, key=lambda one: one.encode())]
+        fired = [(rule, found) for rule in self.policy.rules
+                 if rule.mode == "enforce" and (rule.kind == "separation" or rule.then == "revoke")
+                 and not (rule.kind == "limit" and rule.attempts)
+                 and (found := firings(rule, act, event, domain, intent=False))]
+        self._recorded(event, names, place, now, described(event, act, digest), findings=findings)
+        for index, (subject, why) in enumerate(revocations(fired), 1):
+            self._revocation(event, names, place, now, (index, subject, "rule", why))
+        domain.facts.add(Fact(event.id, act, now, domain.next_order(), CONFIRMED))
+        self._saturate(act, domain)
+
+    def _saturate(self, act, domain):
+        for key, facts in self._binding(act, domain):
+            if len(domain.bound_cases(facts)) > self.limits["KEY_CASES_MAX"]:
+                domain.saturated.add(key)
+
+    def _outcome(self, event, tenant, domain, place):
+        now, names, result = domain.now, (tenant.name, domain.name), event.get("result")
+        known = self._live(domain.intents.get(event.get("intent"), [None])[-1], now)
+        if known is not None and result != "executed" and event.source != known.agent \
+                and event.source in known.act.subject_names():
+            raise DeadLetter("not_authorised")
+        more = [("intent", event.get("intent")), ("result", result)]
+        if self._is_copy(event, domain, now):
+            self._recorded(event, names, place, now, more + [("effect", "none")], duplicate=True)
+            return
+        if known is None:
+            raise DeadLetter("intent_unknown")
+        self._note(event, domain, now)
+        effect, finding = self._outcome_effect(known, result, event.source == known.agent, domain)
+        self._recorded(event, names, place, now, more + [("effect", effect)],
+                       findings=[{"code": finding}] if finding else None)
+
+    def _outcome_effect(self, known, result, own, domain):
+        fact = known.fact
+        if result == "executed":
+            if fact is None:
+                known.fact = Fact(known.id, known.act, domain.now, domain.next_order(), CONFIRMED)
+                domain.facts.add(known.fact)
+                self._saturate(known.act, domain)
+                return LATE, "executed_without_allow"
+            before, fact.state = fact.state, CONFIRMED
+            if before == RELEASED:
+                self._saturate(known.act, domain)
+                return "restored", "executed_after_release"
+            return ("confirmed", None) if before == RESERVED else ("none", None)
+        if own or fact is None:
+            return "none", None
+        if fact.state == CONFIRMED:
+            return "none", "outcome_conflict"
+        if fact.state == RESERVED:
+            fact.state = RELEASED
+            return "released", None
+        return "none", None
+
+    def _case(self, event, tenant, domain, place):
+        now, names = domain.now, (tenant.name, domain.name)
+        kind = "case" if event.get("case") is not None else "object"
+        key = event.get(kind)
+        facts = (domain.facts.by_case if kind == "case" else domain.facts.by_object).get(key, [])
+        epoch = domain.closed_objects.get(key, 0) if kind == "object" else 0
+        if any(fact.counts and fact.order > epoch and event.source in fact.act.subject_names() for fact in facts):
+            raise DeadLetter("not_authorised")
+        more = [(kind, key)]
+        if self._is_copy(event, domain, now):
+            self._recorded(event, names, place, now, more, duplicate=True)
+            return
+        if kind == "case" and key in domain.closed_cases:
+            raise DeadLetter("case_closed", key)
+        if any(fact.state == RESERVED for fact in facts):
+            raise DeadLetter("case_busy")
+        self._note(event, domain, now)
+        closed = domain.closed_cases if kind == "case" else domain.closed_objects
+        closed[key] = domain.next_order()
+        domain.saturated.discard((kind, key))
+        self._recorded(event, names, place, now, more)
+
+    def _copied(self, tenant, domain):
+        """(state that remembers copies, now, names): the tenant's own when domains are finer."""
+        if domain is None:
+            return tenant, tenant.time, (tenant.name, tenant.name)
+        return domain, domain.now, (tenant.name, domain.name)
+
+    def _task(self, event, tenant, domain, place):
+        state, now, names = self._copied(tenant, domain)
+        name, word = event.get("task"), event.get("state")
+        task = tenant.tasks.get(name)
+        agents = set((task.agents if task else None) or []) | set(event.get("agents") or [])
+        if event.source in agents:
+            raise DeadLetter("not_authorised")
+        more = [(one, event.get(one)) for one in
+                ("task", "state", "principal", "purpose", "case", "duties", "agents", "expires")]
+        if self._is_copy(event, state, now):
+            self._recorded(event, names, place, now, more, duplicate=True)
+            return
+        if word == "opened":
+            if task:
+                raise DeadLetter("task_reused")
+            task = tenant.tasks[name] = Task()
+        elif task is None:
+            raise DeadLetter("task_unknown")
+        elif task.ended:
+            raise DeadLetter("task_ended")
+        self._note(event, state, now)
+        carried = ("expires",) if word == "renewed" else () if word == "ended" else (
+            "principal", "purpose", "case", "duties", "agents", "expires")
+        for one in carried:
+            if event.get(one) is not None:
+                setattr(task, one, event.get(one))
+        task.ended = word == "ended"
+        self._recorded(event, names, place, now, more)
+
+    def _delegation(self, event, tenant, domain, place):
+        state, now, names = self._copied(tenant, domain)
+        more = [(one, event.get(one)) for one in ("from", "to", "duties", "task", "expires", "revoked")]
+        if self._is_copy(event, state, now):
+            self._recorded(event, names, place, now, more, duplicate=True)
+            return
+        key = (event.get("from"), event.get("to"), event.get("task"))
+        edge = next((one for one in tenant.edges if (one.from_, one.to, one.task) == key), None)
+        if edge is None:
+            if event.get("revoked"):
+                raise DeadLetter("delegation_unknown")
+            if sum(1 for one in tenant.edges if one.to == key[1]) >= self.limits["EDGES_MAX"]:
+                raise DeadLetter("limit_reached", "to")
+            edge = Edge(*key)
+            tenant.edges.append(edge)
+        self._note(event, state, now)
+        edge.duties, edge.expires, edge.revoked = event.get("duties"), event.get("expires"), bool(event.get("revoked"))
+        self._recorded(event, names, place, now, more)
+
+    def _control(self, event, tenant, domain, place):
+        state, now, names = self._copied(tenant, domain)
+        word, subject = event.get("control"), event.get("subject")
+        if word in ("tick", "activate"):
+            raise DeadLetter("kind_unsupported")
+        if event.source == subject:
+            raise DeadLetter("not_authorised")
+        more = [("control", word), ("subject", subject)]
+        if self._is_copy(event, state, now):
+            self._recorded(event, names, place, now, more, duplicate=True)
+            return
+        self._note(event, state, now)
+        self._recorded(event, names, place, now, more)
+        if word == "release":
+            tenant.quarantined.discard(subject)
+            return
+        tenant.quarantined.add(subject)
+        self._revocation(event, names, place, now, (1, subject, "quarantine", reason("quarantined", effect="revoke")))
+
+
+def lines_of(raw):
+    """[(number, bytes)]: blank lines have no number."""
+    return list(enumerate(line for line in raw.split(b"\n") if line.strip()))
+
+
+def partitions_of(lines, limits):
+    highest = 0
+    for _, line in lines:
+        if b"sunderpartition" in line:
+            try:
+                highest = max(highest, placement(read(line, limits))[0])
+            except Refused:
+                continue
+    return highest + 1
+
+
+def replay(policy_text, raw, partitions=None, limits_path=LIMITS):
+    """(records, dead letters) of a whole input."""
+    limits = read_limits(limits_path)
+    lines = lines_of(raw)
+    oracle = Oracle(Policy(policy_text, limits), limits, partitions or partitions_of(lines, limits))
+    records = []
+    for number, line in lines:
+        records.extend(oracle.feed(number, line))
+    return records, oracle.dead_letters
+
+
+def write_lines(path, items):
+    text = "".join(json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n" for item in items)
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--policy", required=True)
+    parser.add_argument("--in", dest="input", default="-")
+    parser.add_argument("--out", default="-")
+    parser.add_argument("--partitions", type=int)
+    parser.add_argument("--dead-letters")
+    parser.add_argument("--limits", default=LIMITS)
+    options = parser.parse_args(argv)
+    with open(options.policy, encoding="utf-8") as file:
+        policy_text = file.read()
+    if options.input == "-":
+        raw = sys.stdin.buffer.read()
+    else:
+        with open(options.input, "rb") as file:
+            raw = file.read()
+    records, dead_letters = replay(policy_text, raw, options.partitions, options.limits)
+    write_lines(options.out, records)
+    if options.dead_letters:
+        write_lines(options.dead_letters, dead_letters)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
