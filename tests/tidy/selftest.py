@@ -101,6 +101,8 @@ class Includes(Tree):
         self.planted("ops/cli/main.c", '#include "store/gone.h"', "no such header")
         text = '#include <stdint.h>\n#include "engine/base/a.h"\n'
         self.one(includes.check(self.tree({"engine/base/a.c": text}))[0], "comes first")
+        port = {"store/store.h": HEADER, "store/store_mem.h": HEADER, "store/store_mem.c": '#include "store/store.h"\n'}
+        self.assertEqual(includes.check(self.tree(port))[0], [])
 
     def test_a_commented_include_does_not_count(self):
         self.assertEqual(source.includes('/*\n#include <time.h>\n*/\n'), [])
@@ -265,6 +267,7 @@ class Style(Tree):
         self.planted({"store/f.h": "/* A. */\nint f(void);\n"}, "#pragma once")
         self.planted({"store/f.h": "#pragma once\n"}, "what it is")
         self.planted({"store/f.c": "int a; // here\n"}, "comment-form")
+        self.assertEqual(style.check(self.tree({"proto/f.cc": "namespace {\n} // namespace\n"}))[0], [])
         self.assertEqual(style.check(self.tree({"store/f.c": 'int a; /* http://x */ char *b = "http://";\n'}))[0], [])
 
     def test_no_test_sleeps(self):

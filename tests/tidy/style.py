@@ -103,7 +103,7 @@ def _form(name, text):
     without_strings = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"',
                              lambda m: re.sub(r"[^\n]", " ", m.group(0)), text, flags=re.DOTALL)
     for number, line in enumerate(without_strings.split("\n"), 1):
-        if "//" in line:
+        if "//" in re.sub(r"^\} // namespace\b.*$", "", line):  # The formatter's own.
             yield Finding(name, number, "comment-form", "comments are /* */")
 
 
