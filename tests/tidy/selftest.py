@@ -9,6 +9,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 
+import hardening
 import headers
 import includes
 import layers
@@ -214,6 +215,28 @@ class Symbols(Tree):
 
     def test_no_library_is_a_failure_not_a_success(self):
         self.assertEqual(symbols.main([]), 1)
+
+
+class Hardening(Tree):
+    GOOD = ["-fPIE", "-pie", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
+
+    def program(self, flags):
+        folder = self.tree()
+        path = os.path.join(folder, "p.c")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("int main(void) { return 0; }")
+        subprocess.run([os.environ.get("CC", "cc"), *flags, path, "-o", path[:-2]], check=True)
+        return hardening.check([path[:-2]])[0]
+
+    def test_each_missing_flag_is_seen(self):
+        self.assertEqual(self.program(self.GOOD), [])
+        self.one(self.program([*self.GOOD, "-no-pie"]), "position independent")
+        self.one(self.program([*self.GOOD, "-Wl,-z,norelro"]), "no RELRO")
+        self.one(self.program([*self.GOOD[:3], "-Wl,-z,lazy", self.GOOD[4]]), "binds late")
+        self.one(self.program([*self.GOOD[:4], "-Wl,-z,execstack"]), "executable stack")
+
+    def test_no_program_is_a_failure_not_a_success(self):
+        self.assertEqual(hardening.main([]), 1)
 
 
 def body(lines):
