@@ -1,0 +1,202 @@
+/* What only the whole policy shows. */
+#include "engine/policy/policy_read.h"
+
+#define S SUNDER_STR
+
+/* Duties of a rule are sorted. */
+static bool names_duty(const struct sunder_rule *rule, struct sunder_duty_id duty)
+{
+    uint32_t low = 0;
+    uint32_t high = rule->duty_count;
+    while (low < high) {
+        uint32_t middle = low + ((high - low) / 2);
+        if (rule->duties[middle].value == duty.value) {
+            return true;
+        }
+        low = rule->duties[middle].value < duty.value ? middle + 1 : low;
+        high = rule->duties[middle].value < duty.value ? high : middle;
+    }
+    return false;
+}
+
+/* Does the rule ask for a key when an act with this entry's duty comes? */
+static bool applies(const struct sunder_rule *rule, const struct sunder_catalogue_entry *entry)
+{
+    if (rule->kind == SUNDER_RULE_REQUIRES) {
+        return rule->before.value == entry->duty.value || names_duty(rule, entry->duty);
+    }
+    if (rule->kind == SUNDER_RULE_SEPARATION && rule->phases != 0) {
+        return (rule->phases & entry->phase) != 0;
+    }
+    return names_duty(rule, entry->duty) ||
+           (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0);
+}
+
+/* Phases that no entry has make a separation weaker than it looks, or dead. */
+static void check_phases(struct policy_compile *c, const struct policy_draft *draft)
+{
+    static const struct sunder_str names[3] = {
+        POLICY_WORD("observe"), POLICY_WORD("recommend"), POLICY_WORD("execute")};
+    uint32_t mapped = 0;
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        mapped |= c->policy->entries[i].phase;
+    }
+    mapped &= draft->rule.phases;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        count += (mapped >> i) & 1;
+        if ((draft->rule.phases & ~mapped & (1u << i)) != 0) {
+            POLICY_SAY(c,
+                WARNING,
+                draft->name_doc,
+                S("`"),
+                draft->rule.name,
+                S("`: no entry of the catalogue has the phase `"),
+                names[i],
+                S("`"));
+        }
+    }
+    if (count <= draft->rule.at_most) {
+        POLICY_SAY(c,
+            ERROR,
+            draft->name_doc,
+            S("`"),
+            draft->rule.name,
+            S("` could never fire: the catalogue has too few of its phases"));
+    }
+}
+
+/* A key that the agent may choose freely separates nothing. One warning for a rule, naming the first such duty. */
+static void check_claims(struct policy_compile *c, const struct policy_draft *draft)
+{
+    const struct sunder_rule *rule = &draft->rule;
+    if (rule->per != SUNDER_PER_OBJECT && rule->per != SUNDER_PER_CASE) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
+        bool given =
+            rule->per == SUNDER_PER_OBJECT ? entry->object != NULL : entry->case_id != NULL;
+        if (given || entry->duty.value == SUNDER_DUTY_NONE.value || !applies(rule, entry)) {
+            continue;
+        }
+        POLICY_SAY(c,
+            WARNING,
+            draft->per_doc == NULL ? draft->name_doc : draft->per_doc,
+            S("`"),
+            rule->name,
+            S("` rests on the `"),
+            rule->per_text,
+            S("` that the agent claims: the catalogue gives `"),
+            c->duties[entry->duty.value],
+            S("` none"));
+        return;
+    }
+}
+
+/* Acts that a rule must see together lie in one domain only when its key fixes the attributes that make the domain finer
+ * than the tenant. Who acts (agent, principal) may also be fixed by `by`; that is a matter of degree, see check_who. */
+static void check_domain(struct policy_compile *c, const struct policy_draft *draft)
+{
+    const struct sunder_rule *rule = &draft->rule;
+    for (uint32_t i = 1; i < c->policy->domain_field_count; i++) {
+        enum sunder_field field = c->policy->domain_fields[i];
+        bool who = field == SUNDER_FIELD_AGENT || field == SUNDER_FIELD_PRINCIPAL;
+        bool fixed = (rule->per == SUNDER_PER_OBJECT && field == SUNDER_FIELD_OBJECT) ||
+                     (rule->per == SUNDER_PER_CASE && field == SUNDER_FIELD_CASE) ||
+                     (rule->per == SUNDER_PER_TASK && field == SUNDER_FIELD_TASK) ||
+                     (rule->by == SUNDER_ROLE_TASK && field == SUNDER_FIELD_TASK);
+        if (rule->per == SUNDER_PER_EXPR && rule->per_expr != NULL) {
+            fixed = (sunder_expr_reads(rule->per_expr) & SUNDER_FIELD_BIT(field)) != 0;
+        }
+        bool refused = rule->per == SUNDER_PER_TENANT || (!who && !fixed);
+        if (refused) {
+            POLICY_SAY(c,
+                ERROR,
+                draft->per_doc == NULL ? draft->name_doc : draft->per_doc,
+                S("`"),
+                rule->name,
+                S("` would have to see more than one domain: its key does not fix the `"),
+                sunder_field_name(field),
+                S("` that `domain` names"));
+            return;
+        }
+    }
+}
+
+/* Under a domain by agent or principal, a rule that judges other subjects too sees only their acts within the domain. */
+static void check_who(struct policy_compile *c)
+{
+    for (uint32_t i = 1; i < c->policy->domain_field_count; i++) {
+        enum sunder_field field = c->policy->domain_fields[i];
+        uint32_t fixes = field == SUNDER_FIELD_AGENT ? SUNDER_ROLE_ACTOR : SUNDER_ROLE_PRINCIPAL;
+        bool who = field == SUNDER_FIELD_AGENT || field == SUNDER_FIELD_PRINCIPAL;
+        for (uint32_t k = 0; k < c->draft_count && who; k++) {
+            const struct sunder_rule *rule = &c->drafts[k].rule;
+            if (c->drafts[k].failed || rule->by == fixes) {
+                continue;
+            }
+            POLICY_SAY(c,
+                WARNING,
+                c->domain_doc,
+                S("under this domain a rule sees only acts for the same `"),
+                sunder_field_name(field),
+                S("`, whoever its `by` names; the first such rule is `"),
+                rule->name,
+                S("`"));
+            break;
+        }
+    }
+}
+
+/* Duties that a rule names are marked already; these rules look at duties without naming them. */
+static void check_duties(struct policy_compile *c)
+{
+    for (uint32_t k = 0; k < c->draft_count; k++) {
+        const struct sunder_rule *rule = &c->drafts[k].rule;
+        bool unnamed =
+            rule->phases != 0 || (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0);
+        if (!unnamed) {
+            continue;
+        }
+        for (uint32_t i = 0; i < c->policy->entry_count && !c->drafts[k].failed; i++) {
+            const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
+            if (entry->duty.value != SUNDER_DUTY_NONE.value && applies(rule, entry)) {
+                c->named[entry->duty.value] = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        struct sunder_duty_id duty = c->policy->entries[i].duty;
+        if (duty.value == SUNDER_DUTY_NONE.value || c->named[duty.value]) {
+            continue;
+        }
+        c->named[duty.value] = true; /* Once for each duty. */
+        POLICY_SAY(c,
+            NOTE,
+            &c->catalogue->items[i],
+            S("no rule looks at the duty `"),
+            c->duties[duty.value],
+            S("`: it is allowed to everybody"));
+    }
+}
+
+void policy_check_whole(struct policy_compile *c)
+{
+    for (uint32_t i = 0; i < c->draft_count; i++) {
+        const struct policy_draft *draft = &c->drafts[i];
+        if (draft->failed) {
+            continue;
+        }
+        if (draft->rule.phases != 0) {
+            check_phases(c, draft);
+        }
+        check_claims(c, draft);
+        check_domain(c, draft);
+    }
+    check_who(c);
+    check_duties(c);
+    if (c->approvals_doc != NULL && !c->approvals_used) {
+        POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
+    }
+}

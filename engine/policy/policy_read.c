@@ -1,0 +1,400 @@
+#include "engine/policy/policy_read.h"
+
+#include "engine/base/decimal.h"
+#include "engine/base/must.h"
+#include "engine/base/text.h"
+#include "engine/expr/nearest.h"
+
+#define S SUNDER_STR
+
+enum {
+    KEYS_MAX = 48,
+    WORDS_MAX = 16
+};
+
+void *policy_alloc(struct policy_compile *c, size_t size, size_t align, size_t count)
+{
+    void *memory = sunder_arena_alloc_array(c->arena, size, align, count);
+    if (memory == NULL) {
+        c->full = true;
+    }
+    return memory;
+}
+
+void policy_complain(struct policy_compile *c,
+    struct sunder_complaint at,
+    const struct sunder_str *parts,
+    uint32_t count)
+{
+    struct sunder_complaints *all = c->complaints;
+    if (at.level == SUNDER_COMPLAINT_ERROR) {
+        all->errors += 1;
+    }
+    if (all->count == SUNDER_COMPLAINTS_MAX) {
+        all->dropped += 1;
+        return;
+    }
+    at.text = sunder_text_join(c->arena, parts, count);
+    if (sunder_str_absent(at.text)) {
+        c->full = true;
+        return;
+    }
+    all->at[all->count] = at;
+    all->count += 1;
+}
+
+/* Written by an author's hand, so it may be anything; what is quoted back is cut. */
+static struct sunder_str shown(struct sunder_str text)
+{
+    return (struct sunder_str){text.at, text.len < 80 ? text.len : 80};
+}
+
+static void wrong_word(struct policy_compile *c,
+    const struct sunder_complaint *where,
+    struct sunder_str intro,
+    struct sunder_str word,
+    struct sunder_str meant)
+{
+    if (sunder_str_absent(meant)) {
+        POLICY_SAY(c, ERROR, where, intro, S("`"), shown(word), S("`"));
+        return;
+    }
+    POLICY_SAY(c, ERROR, where, intro, S("`"), shown(word), S("`; did you mean `"), meant, S("`?"));
+}
+
+static uint32_t find_word(struct sunder_str name, const struct policy_word *words, uint32_t count)
+{
+    uint32_t i = 0;
+    while (i < count && !sunder_str_equal(words[i].name, name)) {
+        i += 1;
+    }
+    return i;
+}
+
+static struct sunder_str nearest_word(
+    struct sunder_str name, const struct policy_word *words, uint32_t count)
+{
+    struct sunder_str names[KEYS_MAX];
+    SUNDER_MUST(count <= KEYS_MAX);
+    uint32_t usable = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!words[i].later) {
+            names[usable] = words[i].name;
+            usable += 1;
+        }
+    }
+    return sunder_str_nearest(name, names, usable);
+}
+
+void policy_unknown_key(struct policy_compile *c,
+    const struct sunder_doc_entry *entry,
+    const struct policy_word *keys,
+    uint32_t count)
+{
+    struct sunder_complaint where = {.line = entry->line, .column = entry->column};
+    wrong_word(c, &where, S("unknown key "), entry->name, nearest_word(entry->name, keys, count));
+}
+
+bool policy_read_map(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *keys,
+    uint32_t count,
+    const struct sunder_doc **ret_values)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ret_values[i] = NULL;
+    }
+    if (doc->kind != SUNDER_DOC_MAP) {
+        POLICY_SAY(c, ERROR, doc, what, S(" must be a map, that is `key: value` lines"));
+        return false;
+    }
+    for (uint32_t i = 0; i < doc->count; i++) {
+        const struct sunder_doc_entry *entry = &doc->entries[i];
+        uint32_t key = find_word(entry->name, keys, count);
+        if (key == count) {
+            policy_unknown_key(c, entry, keys, count);
+        } else if (keys[key].later) {
+            POLICY_SAY(
+                c, ERROR, entry, S("`"), entry->name, S("` is not supported by this build yet"));
+        } else {
+            ret_values[key] = &entry->value;
+        }
+    }
+    return true;
+}
+
+static bool is_null(const struct sunder_doc *doc)
+{
+    bool word = sunder_str_equal(doc->text, S("null")) || sunder_str_equal(doc->text, S("~"));
+    return !doc->quoted && (doc->text.len == 0 || word);
+}
+
+bool policy_read_text(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_text)
+{
+    if (doc->kind != SUNDER_DOC_SCALAR) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`"),
+            what,
+            doc->kind == SUNDER_DOC_LIST ? S("` must be one value, not a list")
+                                         : S("` must be one value, not a map"));
+        return false;
+    }
+    if (is_null(doc) || doc->text.len == 0) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` has no value"));
+        return false;
+    }
+    *ret_text = doc->text;
+    return true;
+}
+
+static bool is_name(struct sunder_str text)
+{
+    for (uint32_t i = 0; i < text.len; i++) {
+        char at = text.at[i];
+        bool letter = (at >= 'a' && at <= 'z') || (at >= 'A' && at <= 'Z');
+        bool digit = at >= '0' && at <= '9';
+        if (!letter && !digit && at != '.' && at != '_' && at != '-') {
+            return false;
+        }
+    }
+    return text.len > 0 && text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
+}
+
+bool policy_read_name(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_name)
+{
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    if (!is_name(text)) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`"),
+            shown(text),
+            S("` is no name: a name has 1 to 256 of A-Z a-z 0-9 . _ -"));
+        return false;
+    }
+    *ret_name = text;
+    return true;
+}
+
+bool policy_read_word(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *words,
+    uint32_t count,
+    uint32_t *ret_value)
+{
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    uint32_t found = find_word(text, words, count);
+    if (found < count && !words[found].later) {
+        *ret_value = words[found].value;
+        return true;
+    }
+    if (found < count) {
+        POLICY_SAY(
+            c, ERROR, doc, S("`"), what, S(": "), text, S("` is not supported by this build yet"));
+        return false;
+    }
+    struct sunder_str meant = nearest_word(text, words, count);
+    if (!sunder_str_absent(meant)) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`"),
+            what,
+            S("` cannot be `"),
+            shown(text),
+            S("`; did you mean `"),
+            meant,
+            S("`?"));
+        return false;
+    }
+    struct sunder_str list = {0};
+    for (uint32_t i = 0; i < count && !c->full; i++) {
+        if (words[i].later) {
+            continue;
+        }
+        list = sunder_str_absent(list) ? words[i].name
+                                       : sunder_text(c->arena, list, S(", "), words[i].name);
+        c->full = c->full || sunder_str_absent(list);
+    }
+    POLICY_SAY(
+        c, ERROR, doc, S("`"), what, S("` cannot be `"), shown(text), S("`; it is one of: "), list);
+    return false;
+}
+
+bool policy_read_bits(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *words,
+    uint32_t count,
+    uint32_t *ret_bits)
+{
+    uint32_t bits = 0;
+    bool ok = true;
+    bool list = doc->kind == SUNDER_DOC_LIST;
+    if (list && doc->count == 0) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is an empty list"));
+        return false;
+    }
+    for (uint32_t i = 0; i < (list ? doc->count : 1); i++) {
+        const struct sunder_doc *item = list ? &doc->items[i] : doc;
+        uint32_t bit = 0;
+        if (!policy_read_word(c, item, what, words, count, &bit)) {
+            ok = false;
+        } else if ((bits & bit) != 0) {
+            POLICY_SAY(c, ERROR, item, S("`"), item->text, S("` is here twice"));
+            ok = false;
+        }
+        bits |= bit;
+    }
+    if (ok) {
+        *ret_bits = bits;
+    }
+    return ok;
+}
+
+bool policy_read_bool(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, bool *ret_bool)
+{
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    bool yes = sunder_str_equal(text, S("true"));
+    if (doc->quoted || (!yes && !sunder_str_equal(text, S("false")))) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is true or false, without quotes"));
+        return false;
+    }
+    *ret_bool = yes;
+    return true;
+}
+
+/* Digits only; false when there are none, others, or more than fit. */
+static bool whole_number(struct sunder_str text, uint64_t max, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9') {
+            return false;
+        }
+        number = (number * 10) + (uint64_t)(text.at[i] - '0');
+        if (number > max) {
+            return false;
+        }
+    }
+    *ret_number = number;
+    return text.len > 0;
+}
+
+bool policy_read_count(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    uint32_t *ret_count)
+{
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    uint64_t number = 0;
+    if (doc->quoted || !whole_number(text, UINT32_MAX, &number)) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be a whole number, without quotes"));
+        return false;
+    }
+    *ret_count = (uint32_t)number;
+    return true;
+}
+
+bool policy_read_duration(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, int64_t *ret_ms)
+{
+    static const struct policy_word units[] = {
+        {POLICY_WORD("ms"), 1, false},
+        {POLICY_WORD("s"), 1000, false},
+        {POLICY_WORD("m"), 60000, false},
+        {POLICY_WORD("h"), 3600000, false},
+        {POLICY_WORD("d"), 86400000, false},
+    };
+    const uint64_t max_ms = UINT64_C(3650) * 86400000;
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    uint32_t digits = 0;
+    while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9') {
+        digits += 1;
+    }
+    struct sunder_str unit = {text.at + digits, text.len - digits};
+    uint32_t found = find_word(unit, units, sizeof(units) / sizeof(units[0]));
+    uint64_t number = 0;
+    bool known = found < sizeof(units) / sizeof(units[0]);
+    if (!known || !whole_number((struct sunder_str){text.at, digits}, max_ms, &number)) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`"),
+            what,
+            S("` must be a duration such as 500ms, 30s, 10m, 24h or 7d, not `"),
+            shown(text),
+            S("`"));
+        return false;
+    }
+    if (number == 0 || number > max_ms / units[found].value) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be more than nothing and at most 3650d"));
+        return false;
+    }
+    *ret_ms = (int64_t)(number * units[found].value);
+    return true;
+}
+
+/* Where in the file an offset of a scalar's text is; the scalar's start when the text spans lines. */
+static struct sunder_complaint place(const struct sunder_doc *doc, uint32_t offset)
+{
+    struct sunder_complaint at = {.line = doc->line, .column = doc->column};
+    uint32_t ahead = doc->quoted ? 1 : 0;
+    for (uint32_t i = 0; i < doc->text.len; i++) {
+        if (doc->text.at[i] == '\n') {
+            return at;
+        }
+        if (i < offset && (doc->text.at[i] & 0xc0) != 0x80) {
+            ahead += 1;
+        }
+    }
+    at.column += ahead;
+    return at;
+}
+
+const struct sunder_expr *policy_read_expr(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    sunder_field_set allowed,
+    enum sunder_type wanted)
+{
+    if (doc->kind != SUNDER_DOC_SCALAR || is_null(doc)) {
+        POLICY_SAY(c, ERROR, doc, S("an expression should stand here, as one text"));
+        return NULL;
+    }
+    struct sunder_expr *expr = NULL;
+    struct sunder_expr_error error = {0};
+    struct sunder_str source = doc->text.at == NULL ? S("") : doc->text;
+    enum sunder_err err = sunder_expr_compile(c->arena, source, allowed, wanted, &expr, &error);
+    if (err != SUNDER_OK) {
+        struct sunder_complaint where = place(doc, error.offset);
+        POLICY_SAY(c, ERROR, &where, sunder_str_of(error.text));
+        return NULL;
+    }
+    return expr;
+}

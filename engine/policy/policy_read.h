@@ -1,0 +1,192 @@
+/* Private to engine/policy: one compilation, its complaints, and readers of a document's values. Pure.
+ * Every reader complains itself and returns false (or something absent) when the value is not what it should be. */
+#pragma once
+
+#include "engine/base/arena.h"
+#include "engine/model/doc.h"
+#include "engine/policy/policy.h"
+#include "engine/policy/policy_compile.h"
+
+/* SUNDER_STR for static tables, where C17 wants a constant. */
+#define POLICY_WORD(text)                                                                          \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+
+/* A legal key or word. later: POLICY has it, this build does not. */
+struct policy_word {
+    struct sunder_str name;
+    uint32_t value;
+    bool later;
+};
+
+/* A rule before it has its place in the policy. */
+struct policy_draft {
+    struct sunder_rule rule;
+    const struct sunder_doc *doc;
+    const struct sunder_doc *name_doc;
+    const struct sunder_doc *per_doc; /* NULL: the default. */
+    bool failed;
+};
+
+/* names     the duties of the catalogue in byte order
+ * named     per duty: a rule names it
+ * full      the arena ran out; everything after it is of no use */
+struct policy_compile {
+    struct sunder_arena *arena;
+    struct sunder_complaints *complaints;
+    struct sunder_policy *policy;
+    const struct sunder_doc *catalogue;
+    struct sunder_str *duties;
+    uint32_t duty_count;
+    bool *named;
+    struct policy_draft *drafts;
+    uint32_t draft_count;
+    const struct sunder_doc *approvals_doc;
+    struct sunder_wanted approvals; /* The default; count 0: none. */
+    bool approvals_used;
+    const struct sunder_doc *domain_doc;
+    bool full;
+};
+
+/* Memory of the policy; NULL and c->full when there is no room. */
+void *policy_alloc(struct policy_compile *c, size_t size, size_t align, size_t count);
+#define POLICY_NEW(c, type, count)                                                                 \
+    ((type *)policy_alloc((c), sizeof(type), _Alignof(type), (count)))
+
+void policy_complain(struct policy_compile *c,
+    struct sunder_complaint at,
+    const struct sunder_str *parts,
+    uint32_t count);
+#define POLICY_SAY(c, what, where, ...)                                                            \
+    policy_complain((c),                                                                           \
+        (struct sunder_complaint){                                                                 \
+            .level = SUNDER_COMPLAINT_##what, .line = (where)->line, .column = (where)->column},   \
+        (const struct sunder_str[]){__VA_ARGS__},                                                  \
+        (uint32_t)(sizeof((const struct sunder_str[]){__VA_ARGS__}) / sizeof(struct sunder_str)))
+
+/* Reads a map with the given keys: ret_values[i] is the value of keys[i], NULL when it is not there. Unknown keys and keys of
+ * later builds are complaints. what: "the policy", "a rule", ... False when it is no map. */
+bool policy_read_map(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *keys,
+    uint32_t count,
+    const struct sunder_doc **ret_values);
+/* Complains about a key that is none of `keys`. */
+void policy_unknown_key(struct policy_compile *c,
+    const struct sunder_doc_entry *entry,
+    const struct policy_word *keys,
+    uint32_t count);
+
+/* A scalar that has a value. what: the key, for the complaint. */
+bool policy_read_text(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_text);
+/* [A-Za-z0-9._-]{1,256} */
+bool policy_read_name(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_name);
+/* One of `count` (at most 16) words. */
+bool policy_read_word(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *words,
+    uint32_t count,
+    uint32_t *ret_value);
+#define POLICY_READ_WORD(c, doc, what, words, ret)                                                 \
+    policy_read_word((c), (doc), (what), (words), sizeof(words) / sizeof((words)[0]), (ret))
+/* Words as bits: one word or a list without repeats. */
+bool policy_read_bits(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct policy_word *words,
+    uint32_t count,
+    uint32_t *ret_bits);
+#define POLICY_READ_BITS(c, doc, what, words, ret)                                                 \
+    policy_read_bits((c), (doc), (what), (words), sizeof(words) / sizeof((words)[0]), (ret))
+bool policy_read_bool(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, bool *ret_bool);
+/* A whole number without quotes. */
+bool policy_read_count(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    uint32_t *ret_count);
+/* 500ms 10s 10m 24h 7d; more than nothing, at most 3650 days. */
+bool policy_read_duration(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    int64_t *ret_ms);
+/* An expression; NULL after a complaint. */
+const struct sunder_expr *policy_read_expr(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    sunder_field_set allowed,
+    enum sunder_type wanted);
+
+/* Fields an expression may read in the catalogue, and in rules. */
+#define POLICY_FIELDS_RULE ((sunder_field_set)((UINT64_C(1) << SUNDER_FIELD_COUNT) - 1))
+#define POLICY_FIELDS_CATALOGUE                                                                    \
+    (POLICY_FIELDS_RULE &                                                                          \
+        ~(SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) | SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) |             \
+            SUNDER_FIELD_BIT(SUNDER_FIELD_TIER)))
+
+/* A duty that a rule names: its id. False, after a complaint, when no entry of the catalogue maps it. */
+bool policy_read_duty(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_duty_id *ret_duty);
+/* One duty or a list of them, sorted, without repeats, at most SUNDER_RULE_DUTIES_MAX. */
+bool policy_read_duties(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    const struct sunder_duty_id **ret_duties,
+    uint32_t *ret_count);
+/* `approvals`: {count, from, valid} */
+bool policy_read_approvals(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_wanted *ret_wanted);
+
+/* The parts of a compilation, in this order. */
+void policy_compile_head(struct policy_compile *c,
+    const struct sunder_doc *root,
+    const struct sunder_doc **ret_catalogue,
+    const struct sunder_doc **ret_rules);
+void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc *catalogue);
+void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rules);
+void policy_compile_separation(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+void policy_compile_requires(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+void policy_compile_limit(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+/* What only the whole policy shows: unused duties, keys that rest on claims, a domain too fine for a rule. */
+void policy_check_whole(struct policy_compile *c);
+
+/* The keys of rules. */
+enum policy_rule_key {
+    POLICY_KEY_SEPARATION,
+    POLICY_KEY_REQUIRES,
+    POLICY_KEY_LIMIT,
+    POLICY_KEY_NAME,
+    POLICY_KEY_DUTIES,
+    POLICY_KEY_PHASES,
+    POLICY_KEY_DISTINCT,
+    POLICY_KEY_AT_MOST,
+    POLICY_KEY_BEFORE,
+    POLICY_KEY_SUM,
+    POLICY_KEY_COUNT,
+    POLICY_KEY_CURRENCY,
+    POLICY_KEY_OF,
+    POLICY_KEY_ATTEMPTS_OF,
+    POLICY_KEY_MAX,
+    POLICY_KEY_PER,
+    POLICY_KEY_BY,
+    POLICY_KEY_UNLESS,
+    POLICY_KEY_WITHIN,
+    POLICY_KEY_THEN,
+    POLICY_KEY_MODE,
+    POLICY_KEY_TAGS,
+    POLICY_KEY_APPROVALS,
+    POLICY_RULE_KEY_COUNT
+};

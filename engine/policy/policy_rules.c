@@ -1,0 +1,403 @@
+/* What all rules share: kind, name, key, effect, mode, and their order. */
+#include "engine/policy/policy_read.h"
+
+#define S SUNDER_STR
+
+enum {
+    SEPARATION = 1,
+    REQUIRES = 2,
+    LIMIT = 4,
+    ALL_KINDS = 7
+};
+
+/* value: the kinds of rules that have the key. */
+static const struct policy_word rule_keys[] = {
+    [POLICY_KEY_SEPARATION] = {POLICY_WORD("separation"), SEPARATION, false},
+    [POLICY_KEY_REQUIRES] = {POLICY_WORD("requires"), REQUIRES, false},
+    [POLICY_KEY_LIMIT] = {POLICY_WORD("limit"), LIMIT, false},
+    [POLICY_KEY_NAME] = {POLICY_WORD("name"), SEPARATION | REQUIRES, false},
+    [POLICY_KEY_DUTIES] = {POLICY_WORD("duties"), SEPARATION, false},
+    [POLICY_KEY_PHASES] = {POLICY_WORD("phases"), SEPARATION, false},
+    [POLICY_KEY_DISTINCT] = {POLICY_WORD("distinct"), SEPARATION | LIMIT, false},
+    [POLICY_KEY_AT_MOST] = {POLICY_WORD("at_most"), SEPARATION, false},
+    [POLICY_KEY_BEFORE] = {POLICY_WORD("before"), REQUIRES, false},
+    [POLICY_KEY_SUM] = {POLICY_WORD("sum"), LIMIT, false},
+    [POLICY_KEY_COUNT] = {POLICY_WORD("count"), LIMIT, false},
+    [POLICY_KEY_CURRENCY] = {POLICY_WORD("currency"), LIMIT, false},
+    [POLICY_KEY_OF] = {POLICY_WORD("of"), LIMIT, false},
+    [POLICY_KEY_ATTEMPTS_OF] = {POLICY_WORD("attempts_of"), LIMIT, false},
+    [POLICY_KEY_MAX] = {POLICY_WORD("max"), LIMIT, false},
+    [POLICY_KEY_PER] = {POLICY_WORD("per"), ALL_KINDS, false},
+    [POLICY_KEY_BY] = {POLICY_WORD("by"), ALL_KINDS, false},
+    [POLICY_KEY_UNLESS] = {POLICY_WORD("unless"), ALL_KINDS, false},
+    [POLICY_KEY_WITHIN] = {POLICY_WORD("within"), SEPARATION | LIMIT, false},
+    [POLICY_KEY_THEN] = {POLICY_WORD("then"), ALL_KINDS, false},
+    [POLICY_KEY_MODE] = {POLICY_WORD("mode"), ALL_KINDS, false},
+    [POLICY_KEY_TAGS] = {POLICY_WORD("tags"), ALL_KINDS, false},
+    [POLICY_KEY_APPROVALS] = {POLICY_WORD("approvals"), ALL_KINDS, false},
+    {POLICY_WORD("except"), ALL_KINDS, true},
+    {POLICY_WORD("sequence"), ALL_KINDS, true},
+    {POLICY_WORD("gate"), ALL_KINDS, true},
+    {POLICY_WORD("condition"), ALL_KINDS, true},
+    {POLICY_WORD("when"), ALL_KINDS, true},
+    {POLICY_WORD("steps"), ALL_KINDS, true},
+    {POLICY_WORD("along"), ALL_KINDS, true},
+    {POLICY_WORD("rates"), ALL_KINDS, true},
+};
+enum {
+    RULE_WORD_COUNT = sizeof(rule_keys) / sizeof(rule_keys[0])
+};
+
+static uint32_t key_of(struct sunder_str name)
+{
+    uint32_t key = 0;
+    while (key < RULE_WORD_COUNT && !sunder_str_equal(rule_keys[key].name, name)) {
+        key += 1;
+    }
+    return key;
+}
+
+static bool is_later_kind(struct sunder_str name)
+{
+    return sunder_str_equal(name, S("sequence")) || sunder_str_equal(name, S("gate")) ||
+           sunder_str_equal(name, S("condition"));
+}
+
+/* The kind is the first key that names one; a rule over `duties`, `phases` or `distinct` is a separation. 0: none, after a
+ * complaint. */
+static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
+{
+    bool separates = false;
+    bool unknown = false;
+    for (uint32_t i = 0; i < doc->count; i++) {
+        const struct sunder_doc_entry *entry = &doc->entries[i];
+        uint32_t key = key_of(entry->name);
+        if (key <= POLICY_KEY_LIMIT) {
+            return rule_keys[key].value;
+        }
+        if (is_later_kind(entry->name)) {
+            POLICY_SAY(c,
+                ERROR,
+                entry,
+                S("a `"),
+                entry->name,
+                S("` rule is not supported by this build yet"));
+            return 0;
+        }
+        separates = separates || key == POLICY_KEY_DUTIES || key == POLICY_KEY_PHASES ||
+                    key == POLICY_KEY_DISTINCT;
+        unknown = unknown || key == RULE_WORD_COUNT;
+    }
+    if (separates) {
+        return SEPARATION;
+    }
+    for (uint32_t i = 0; i < doc->count; i++) {
+        if (key_of(doc->entries[i].name) == RULE_WORD_COUNT) {
+            policy_unknown_key(c, &doc->entries[i], rule_keys, RULE_WORD_COUNT);
+        }
+    }
+    if (!unknown) {
+        POLICY_SAY(c, ERROR, doc, S("this rule has no kind: `separation`, `requires` or `limit`"));
+    }
+    return 0;
+}
+
+static struct sunder_str kind_text(uint32_t kind)
+{
+    if (kind == LIMIT) {
+        return S("limit");
+    }
+    return kind == REQUIRES ? S("requires") : S("separation");
+}
+
+static void refuse_foreign_keys(
+    struct policy_compile *c, const struct sunder_doc *doc, uint32_t kind)
+{
+    for (uint32_t i = 0; i < doc->count; i++) {
+        const struct sunder_doc_entry *entry = &doc->entries[i];
+        uint32_t key = key_of(entry->name);
+        bool foreign = key < POLICY_RULE_KEY_COUNT && (rule_keys[key].value & kind) == 0;
+        if (foreign) {
+            POLICY_SAY(c,
+                ERROR,
+                entry,
+                S("a `"),
+                kind_text(kind),
+                S("` rule has no `"),
+                entry->name,
+                S("`"));
+        }
+    }
+}
+
+static void read_name(struct policy_compile *c,
+    struct policy_draft *draft,
+    uint32_t kind,
+    const struct sunder_doc *const *values)
+{
+    const struct sunder_doc *own = kind == SEPARATION ? values[POLICY_KEY_SEPARATION] : NULL;
+    own = kind == LIMIT ? values[POLICY_KEY_LIMIT] : own;
+    const struct sunder_doc *name = values[POLICY_KEY_NAME];
+    if (own != NULL && name != NULL) {
+        POLICY_SAY(
+            c, ERROR, name, S("this rule has its name in `"), kind_text(kind), S("` already"));
+        return;
+    }
+    draft->name_doc = own == NULL ? name : own;
+    if (draft->name_doc == NULL) {
+        POLICY_SAY(c, ERROR, draft->doc, S("this rule has no `name`"));
+        return;
+    }
+    (void)policy_read_name(c,
+        draft->name_doc,
+        kind == REQUIRES || own == NULL ? S("name") : kind_text(kind),
+        &draft->rule.name);
+}
+
+static void read_per(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *doc)
+{
+    static const struct policy_word words[] = {
+        {POLICY_WORD("object"), SUNDER_PER_OBJECT, false},
+        {POLICY_WORD("case"), SUNDER_PER_CASE, false},
+        {POLICY_WORD("task"), SUNDER_PER_TASK, false},
+        {POLICY_WORD("tenant"), SUNDER_PER_TENANT, false},
+    };
+    struct sunder_rule *rule = &draft->rule;
+    draft->per_doc = doc;
+    if (doc == NULL) {
+        bool limit = rule->kind == SUNDER_RULE_LIMIT;
+        rule->per = limit ? SUNDER_PER_NONE : SUNDER_PER_OBJECT;
+        rule->per_text = limit ? (struct sunder_str){0} : S("object");
+        return;
+    }
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, S("per"), &text)) {
+        return;
+    }
+    rule->per_text = text;
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (sunder_str_equal(words[i].name, text)) {
+            rule->per = (enum sunder_per)words[i].value;
+            return;
+        }
+    }
+    rule->per = SUNDER_PER_EXPR;
+    rule->per_expr = policy_read_expr(c, doc, POLICY_FIELDS_RULE, SUNDER_TYPE_STRING);
+}
+
+static void read_by(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *doc)
+{
+    static const struct policy_word roles[] = {
+        {POLICY_WORD("agent"), SUNDER_ROLE_AGENT, false},
+        {POLICY_WORD("delegator"), SUNDER_ROLE_DELEGATOR, false},
+        {POLICY_WORD("principal"), SUNDER_ROLE_PRINCIPAL, false},
+        {POLICY_WORD("credential"), SUNDER_ROLE_CREDENTIAL, false},
+        {POLICY_WORD("actor"), SUNDER_ROLE_ACTOR, false},
+        {POLICY_WORD("task"), SUNDER_ROLE_TASK, false},
+    };
+    uint32_t by =
+        SUNDER_ROLE_AGENT | SUNDER_ROLE_DELEGATOR | SUNDER_ROLE_PRINCIPAL | SUNDER_ROLE_CREDENTIAL;
+    if (draft->rule.kind == SUNDER_RULE_REQUIRES) {
+        by = 0; /* Anybody's act is enough. */
+    }
+    if (doc != NULL) {
+        (void)POLICY_READ_BITS(c, doc, S("by"), roles, &by);
+    }
+    draft->rule.by = by;
+}
+
+static void read_tags(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *doc)
+{
+    if (doc == NULL || (doc->kind == SUNDER_DOC_LIST && doc->count == 0)) {
+        return;
+    }
+    if (doc->kind != SUNDER_DOC_LIST) {
+        POLICY_SAY(c, ERROR, doc, S("`tags` must be a list"));
+        return;
+    }
+    struct sunder_str *tags = POLICY_NEW(c, struct sunder_str, doc->count);
+    for (uint32_t i = 0; i < doc->count && tags != NULL; i++) {
+        if (!policy_read_text(c, &doc->items[i], S("tags"), &tags[i])) {
+            continue;
+        }
+        const char *colon = memchr(tags[i].at, ':', tags[i].len);
+        bool shaped = colon != NULL && colon != tags[i].at && colon + 1 != tags[i].at + tags[i].len;
+        if (!shaped) {
+            POLICY_SAY(
+                c, ERROR, &doc->items[i], S("a tag is `framework:id`, as in `nist.800-53:AC-5`"));
+        }
+    }
+    draft->rule.tags = (struct sunder_strs){tags, doc->count};
+}
+
+static void read_effect(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values)
+{
+    static const struct policy_word effects[] = {
+        {POLICY_WORD("deny"), SUNDER_EFFECT_DENY, false},
+        {POLICY_WORD("escalate"), SUNDER_EFFECT_ESCALATE, false},
+        {POLICY_WORD("revoke"), SUNDER_EFFECT_REVOKE, false},
+        {POLICY_WORD("alert"), SUNDER_EFFECT_ALERT, false},
+    };
+    static const struct policy_word modes[] = {
+        {POLICY_WORD("enforce"), SUNDER_MODE_ENFORCE, false},
+        {POLICY_WORD("shadow"), SUNDER_MODE_SHADOW, false},
+        {POLICY_WORD("off"), SUNDER_MODE_OFF, false},
+    };
+    struct sunder_rule *rule = &draft->rule;
+    const struct sunder_doc *then = values[POLICY_KEY_THEN];
+    const struct sunder_doc *approvals = values[POLICY_KEY_APPROVALS];
+    uint32_t effect = SUNDER_EFFECT_DENY;
+    uint32_t mode = SUNDER_MODE_ENFORCE;
+    if (then != NULL && !POLICY_READ_WORD(c, then, S("then"), effects, &effect)) {
+        return;
+    }
+    if (values[POLICY_KEY_MODE] != NULL) {
+        (void)POLICY_READ_WORD(c, values[POLICY_KEY_MODE], S("mode"), modes, &mode);
+    }
+    rule->effect = (enum sunder_effect)effect;
+    rule->mode = (enum sunder_mode)mode;
+    struct sunder_wanted wanted = c->approvals;
+    if (approvals != NULL && !policy_read_approvals(c, approvals, &wanted)) {
+        return;
+    }
+    if (rule->effect != SUNDER_EFFECT_ESCALATE) {
+        if (approvals != NULL) {
+            POLICY_SAY(c,
+                WARNING,
+                approvals,
+                S("`approvals` has no effect: this rule does not say `then: escalate`"));
+        }
+        return;
+    }
+    c->approvals_used = c->approvals_used || approvals == NULL;
+    if (approvals == NULL && c->approvals_doc == NULL) {
+        POLICY_SAY(c,
+            ERROR,
+            then,
+            S("`then: escalate` needs `approvals`, in this rule or at the top of the policy"));
+        return;
+    }
+    rule->has_wanted = true;
+    rule->wanted = wanted;
+    rule->wanted.rule = rule->name;
+}
+
+static void read_rule_parts(
+    struct policy_compile *c, const struct sunder_doc *doc, struct policy_draft *draft)
+{
+    const struct sunder_doc *values[RULE_WORD_COUNT];
+    draft->doc = doc;
+    draft->name_doc = doc;
+    uint32_t kind = doc->kind == SUNDER_DOC_MAP ? kind_of(c, doc) : ALL_KINDS;
+    if (kind == 0) {
+        return;
+    }
+    if (!policy_read_map(c, doc, S("a rule"), rule_keys, RULE_WORD_COUNT, values)) {
+        return;
+    }
+    refuse_foreign_keys(c, doc, kind);
+    struct sunder_rule *rule = &draft->rule;
+    rule->kind = kind == LIMIT ? SUNDER_RULE_LIMIT : SUNDER_RULE_SEPARATION;
+    rule->kind = kind == REQUIRES ? SUNDER_RULE_REQUIRES : rule->kind;
+    rule->kind_text = kind_text(kind);
+    rule->before = SUNDER_DUTY_NONE;
+    read_name(c, draft, kind, values);
+    read_per(c, draft, values[POLICY_KEY_PER]);
+    read_by(c, draft, values[POLICY_KEY_BY]);
+    read_tags(c, draft, values[POLICY_KEY_TAGS]);
+    read_effect(c, draft, values);
+    if (values[POLICY_KEY_UNLESS] != NULL) {
+        rule->unless =
+            policy_read_expr(c, values[POLICY_KEY_UNLESS], POLICY_FIELDS_RULE, SUNDER_TYPE_BOOL);
+    }
+    if (values[POLICY_KEY_WITHIN] != NULL && kind != REQUIRES) {
+        (void)policy_read_duration(c, values[POLICY_KEY_WITHIN], S("within"), &rule->within_ms);
+    }
+    if (kind == SEPARATION) {
+        policy_compile_separation(c, draft, values);
+    } else if (kind == REQUIRES) {
+        policy_compile_requires(c, draft, values);
+    } else {
+        policy_compile_limit(c, draft, values);
+    }
+}
+
+static void read_rule(
+    struct policy_compile *c, const struct sunder_doc *doc, struct policy_draft *draft)
+{
+    uint32_t errors = c->complaints->errors;
+    read_rule_parts(c, doc, draft);
+    draft->failed = c->complaints->errors != errors;
+}
+
+static void note_expr(struct policy_compile *c, const struct sunder_expr *expr)
+{
+    if (expr != NULL) {
+        c->policy->uses_expressions = true;
+        c->policy->reads |= sunder_expr_reads(expr);
+    }
+}
+
+/* Orders the drafts by name, refuses repeated names, and keeps those that are not off. */
+static void settle_rules(struct policy_compile *c)
+{
+    uint32_t count = c->draft_count;
+    struct policy_draft **order = POLICY_NEW(c, struct policy_draft *, count + 1);
+    struct sunder_rule *rules = POLICY_NEW(c, struct sunder_rule, count + 1);
+    if (order == NULL || rules == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = i;
+        struct policy_draft *draft = &c->drafts[i];
+        while (at > 0 && sunder_str_compare(draft->rule.name, order[at - 1]->rule.name) < 0) {
+            order[at] = order[at - 1];
+            at -= 1;
+        }
+        order[at] = draft;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sunder_rule *rule = &order[i]->rule;
+        bool repeated =
+            i > 0 && rule->name.len > 0 && sunder_str_equal(rule->name, order[i - 1]->rule.name);
+        if (repeated) {
+            POLICY_SAY(
+                c, ERROR, order[i]->name_doc, S("two rules are called `"), rule->name, S("`"));
+        }
+        if (rule->mode == SUNDER_MODE_OFF) {
+            continue;
+        }
+        note_expr(c, rule->unless);
+        note_expr(c, rule->per_expr);
+        note_expr(c, rule->value_is_amount ? NULL : rule->value);
+        rules[kept] = *rule;
+        kept += 1;
+    }
+    c->policy->rules = rules;
+    c->policy->rule_count = kept;
+}
+
+void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rules)
+{
+    static const struct sunder_doc none = {.kind = SUNDER_DOC_LIST};
+    if (rules != NULL && rules->kind != SUNDER_DOC_LIST) {
+        POLICY_SAY(c, ERROR, rules, S("`rules` must be a list"));
+        rules = NULL;
+    }
+    rules = rules == NULL ? &none : rules;
+    if (rules->count > SUNDER_POLICY_RULES_MAX) {
+        POLICY_SAY(c, ERROR, rules, S("the policy has more than 1024 rules"));
+        return;
+    }
+    c->drafts = POLICY_NEW(c, struct policy_draft, rules->count + 1);
+    for (uint32_t i = 0; i < rules->count && !c->full; i++) {
+        read_rule(c, &rules->items[i], &c->drafts[i]);
+        c->draft_count += 1;
+    }
+    settle_rules(c);
+}
