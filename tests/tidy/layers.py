@@ -52,7 +52,7 @@ FOREIGN_LINKS = {
     "PkgConfig::re2": ("proto", "consumers", "ops"),
     "PkgConfig::jansson": ("consumers", "ops"),
     "PkgConfig::xxhash": ("engine", "proto", "store", "consumers", "ops"),
-    "Threads::Threads": ("consumers", "ops"),
+    "Threads::Threads": ("store", "consumers", "ops"),
     "PkgConfig::cmocka": (),
 }
 
