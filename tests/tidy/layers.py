@@ -60,7 +60,7 @@ FOREIGN_LINKS = {
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "strlen", "memchr", "abort"}
 # bcmp is what clang makes of memcmp(...) == 0; the __*ti* are 128-bit arithmetic.
 COMPILER_SYMBOLS = r"bcmp|__stack_chk_fail|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|mul|float|fix)\w*ti\w*"
-SANITIZER_SYMBOLS = r"__(asan|ubsan|tsan|sanitizer|sancov)_\w+|__odr_asan\S*"
+SANITIZER_SYMBOLS = r"__(asan|ubsan|tsan|sanitizer|sancov|start___sancov|stop___sancov)_\w+|__odr_asan\S*"
 
 # Writable data of the core, all of it: state belongs to the view.
 WRITABLE = {"sunder_must_hook"}
