@@ -60,6 +60,3 @@ SUNDER_MUST_USE enum sunder_err sunder_decide(const struct sunder_policy *policy
  * partition's state is unknown: drop it and rebuild it from the log. */
 SUNDER_MUST_USE enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sunder_view *view,
     const struct sunder_rows *rows, const struct sunder_decision *record, struct sunder_arena *arena);
-
-/* The positive murmur2 hash of Kafka's Java client. */
-uint32_t sunder_murmur2(struct sunder_str bytes);

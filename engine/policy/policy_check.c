@@ -195,8 +195,18 @@ void policy_check_whole(struct policy_compile *c)
         check_domain(c, draft);
     }
     check_who(c);
+}
+
+void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root)
+{
     check_duties(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
         POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
+    }
+    if (c->policy->entry_count == 0) {
+        POLICY_SAY(c,
+            WARNING,
+            root,
+            S("the policy has no catalogue: every act is denied, since no duty matches"));
     }
 }

@@ -45,13 +45,8 @@ static void compile(struct policy_compile *c, const struct sunder_doc *root, uin
         return;
     }
     policy_check_whole(c);
-    if (c->policy->entry_count == 0) {
-        POLICY_SAY(c,
-            WARNING,
-            catalogue == NULL ? root : catalogue,
-            S("the policy has no catalogue: every act is denied, since no duty matches"));
-    }
     if (c->complaints->errors == errors) {
+        policy_check_unused(c, root);
         policy_build_index(c);
     }
 }

@@ -160,8 +160,10 @@ void policy_compile_requires(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
 void policy_compile_limit(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
-/* What only the whole policy shows: unused duties, keys that rest on claims, a domain too fine for a rule. */
+/* What only the whole policy shows: keys that rest on claims, a domain too fine for a rule. */
 void policy_check_whole(struct policy_compile *c);
+/* What nothing uses; asked only of a policy without errors, since a wrong rule uses nothing. */
+void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root);
 
 /* The keys of rules. */
 enum policy_rule_key {

@@ -1,0 +1,146 @@
+#include "engine/answer.h"
+#include "engine/base/text.h"
+
+static enum sunder_verdict verdict_of(const struct sunder_reason *reasons, uint32_t count)
+{
+    enum sunder_verdict verdict = SUNDER_VERDICT_ALLOW;
+    for (uint32_t i = 0; i < count; i++) {
+        switch (reasons[i].effect) {
+        case SUNDER_EFFECT_ALERT:
+            break;
+        case SUNDER_EFFECT_ESCALATE:
+            verdict = verdict == SUNDER_VERDICT_ALLOW ? SUNDER_VERDICT_ESCALATE : verdict;
+            break;
+        case SUNDER_EFFECT_DENY:
+        case SUNDER_EFFECT_REVOKE:
+            return SUNDER_VERDICT_DENY;
+        }
+    }
+    return verdict;
+}
+
+/* What people are asked for: the approvals of every rule that escalates (S25). */
+static enum sunder_err wanted(const struct sunder_step *step, struct sunder_decision *record)
+{
+    struct sunder_wanted *list =
+        SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_wanted, record->reason_count);
+    if (list == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < record->reason_count; i++) {
+        if (record->reasons[i].effect != SUNDER_EFFECT_ESCALATE) {
+            continue;
+        }
+        const struct sunder_rule *rule = sunder_policy_rule(step->judge.state.policy, record->reasons[i].rule);
+        if (rule != NULL && rule->has_wanted) {
+            list[record->wanted_count] = rule->wanted;
+            list[record->wanted_count].rule = rule->name;
+            record->wanted_count += 1;
+        }
+    }
+    record->wanted = list;
+    return SUNDER_OK;
+}
+
+/* Gives the decision with the reasons that there are. stage: where judgement ended. */
+static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool early)
+{
+    const struct sunder_judge *judge = &step->judge;
+    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DECISION);
+    record.attempt = 1;
+    record.stage = stage;
+    SUNDER_TRY(early ? sunder_answer_claims(step, &record) : sunder_answer_act(step, &record));
+    SUNDER_TRY(sunder_answer_reasons(step, judge->reasons, judge->reason_count, &record.reasons));
+    record.reason_count = judge->reason_count;
+    SUNDER_TRY(sunder_answer_reasons(step, judge->shadow, judge->shadow_count, &record.shadow));
+    record.shadow_count = judge->shadow_count;
+    record.verdict = verdict_of(record.reasons, record.reason_count);
+    if (record.verdict == SUNDER_VERDICT_ESCALATE) {
+        SUNDER_TRY(wanted(step, &record));
+    }
+    return sunder_answer_give(step, &record);
+}
+
+/* Stages 1 to 3 stop an event: it leaves a dead letter beside its deny (S30). */
+static enum sunder_err stop(struct sunder_step *step, uint8_t stage)
+{
+    const struct sunder_reason *first = &step->judge.reasons->reason;
+    step->out->dead_letter = true;
+    step->out->code = first->code;
+    step->out->field = first->field;
+    step->out->message = first->message;
+    return answer(step, stage, true);
+}
+
+static struct sunder_str id_of(const struct sunder_step *step, uint64_t position)
+{
+    const struct sunder_source *at = &step->judge.event->at;
+    struct sunder_arena *arena = step->judge.state.arena;
+    return sunder_text(arena, at->topic, SUNDER_STR("/"), sunder_text_i64(arena, at->partition), SUNDER_STR("/"),
+        sunder_text_u64(arena, position));
+}
+
+/* A copy repeats the verdict; but what ended does not come back by being asked again (S7). */
+static enum sunder_err answer_copy(struct sunder_step *step, const struct sunder_record *copy)
+{
+    if (copy->state == SUNDER_FACT_RELEASED) {
+        SUNDER_TRY(sunder_judge_deny(&step->judge, 4, SUNDER_STR("intent_ended"), SUNDER_STR("id"),
+            SUNDER_STR("the act that this repeats was released; ask again with a new id")));
+        SUNDER_TRY(answer(step, 4, true));
+    } else {
+        SUNDER_TRY(answer(step, 8, true));
+        step->out->records[0].verdict = copy->verdict;
+        step->out->records[0].wanted_count = 0;
+    }
+    struct sunder_decision *record = &step->out->records[0];
+    record->duplicate = true;
+    record->of = id_of(step, copy->decided_position);
+    return record->of.at == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
+}
+
+static enum sunder_err judge_act(struct sunder_step *step)
+{
+    struct sunder_judge *judge = &step->judge;
+    SUNDER_TRY(sunder_judge_chain(judge));
+    struct sunder_catalogue_trouble trouble;
+    SUNDER_TRY(sunder_judge_duties(judge, &trouble));
+    if (judge->duty_count == 0) {
+        SUNDER_TRY(sunder_judge_deny(judge, 5, SUNDER_STR("no_duty"), (struct sunder_str){0},
+            SUNDER_STR("no entry of the catalogue maps this tool and action to a duty")));
+    }
+    if (judge->reason_count != 0) {
+        return answer(step, 5, false);
+    }
+    SUNDER_TRY(sunder_judge_context(judge, &trouble));
+    if (judge->reason_count != 0) {
+        return answer(step, 6, false);
+    }
+    SUNDER_TRY(sunder_judge_bounds(judge));
+    if (judge->reason_count != 0) {
+        return answer(step, 7, false);
+    }
+    SUNDER_TRY(sunder_judge_rules(judge));
+    SUNDER_TRY(answer(step, 8, false));
+    return sunder_answer_revocations(step, false);
+}
+
+enum sunder_err sunder_decide_intent(struct sunder_step *step)
+{
+    struct sunder_judge *judge = &step->judge;
+    SUNDER_TRY(sunder_judge_identify(judge));
+    if (judge->reason_count != 0) {
+        return stop(step, 1);
+    }
+    if (!step->readable) {
+        SUNDER_TRY(sunder_judge_deny(judge, 2, SUNDER_STR("context_missing"), step->missing,
+            sunder_text(judge->state.arena, SUNDER_STR("`"), step->missing,
+                SUNDER_STR("` is part of the domain and absent"))));
+        return stop(step, 2);
+    }
+    const struct sunder_record *copy = NULL;
+    SUNDER_TRY(sunder_judge_copies(judge, &copy));
+    if (copy != NULL) {
+        return answer_copy(step, copy);
+    }
+    return judge->reason_count != 0 ? answer(step, 4, true) : judge_act(step);
+}

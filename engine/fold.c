@@ -1,0 +1,346 @@
+#include "engine/engine.h"
+#include "engine/fold_fact.h"
+#include "engine/rules/task.h"
+
+#include "engine/base/decimal.h"
+
+/* Everything that one fold needs. */
+struct fold {
+    struct sunder_state state;
+    const struct sunder_decision *record;
+    struct sunder_scope scope;
+    uint32_t domain;
+};
+
+/* Stream time never goes back; a record carries what it was after its own event. */
+static enum sunder_err put_time(const struct fold *fold, uint32_t scope)
+{
+    struct sunder_key key;
+    sunder_key_start(&key, SUNDER_TABLE_TIME, scope);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(&fold->state, &key, &value);
+    if (err == SUNDER_OK) {
+        struct sunder_in in = sunder_in_of(value);
+        if (sunder_in_i64(&in) >= fold->record->stream_time_ms && !in.failed) {
+            return SUNDER_OK;
+        }
+    } else if (err != SUNDER_ERR_NOT_FOUND) {
+        return err;
+    }
+    uint8_t raw[8];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_i64(&out, fold->record->stream_time_ms);
+    return sunder_row_put(&fold->state, &key, &out);
+}
+
+static enum sunder_err record_measures(const struct fold *fold, struct sunder_record *record)
+{
+    const struct sunder_decision *decision = fold->record;
+    const struct sunder_policy *policy = fold->state.policy;
+    struct sunder_arena *arena = fold->state.arena;
+    record->measures = SUNDER_ARENA_NEW(arena, struct sunder_record_rule, decision->measure_count);
+    record->rule_keys = SUNDER_ARENA_NEW(arena, struct sunder_record_rule, decision->rule_key_count);
+    if (record->measures == NULL || record->rule_keys == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < decision->measure_count; i++) {
+        const struct sunder_rule *rule = sunder_policy_rule(policy, decision->measures[i].rule);
+        if (rule != NULL) {
+            record->measures[record->measure_count] =
+                (struct sunder_record_rule){(uint16_t)(rule - policy->rules), decision->measures[i].text};
+            record->measure_count += 1;
+        }
+    }
+    for (uint32_t i = 0; i < decision->rule_key_count; i++) {
+        const struct sunder_rule *rule = sunder_policy_rule(policy, decision->rule_keys[i].rule);
+        if (rule != NULL) {
+            record->rule_keys[record->rule_key_count] =
+                (struct sunder_record_rule){(uint16_t)(rule - policy->rules), decision->rule_keys[i].key};
+            record->rule_key_count += 1;
+        }
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err record_of(const struct fold *fold, struct sunder_record *ret_record)
+{
+    const struct sunder_decision *decision = fold->record;
+    struct sunder_record record = {
+        .position = (uint64_t)decision->source.offset,
+        .decided_position = (uint64_t)decision->source.offset,
+        .decided_ms = decision->stream_time_ms,
+        .fact_ms = decision->stream_time_ms,
+        .domain = fold->domain,
+        .verdict = decision->verdict,
+        .reached_rules = decision->stage == 8,
+        .phases = (uint8_t)decision->phases,
+        .digest = decision->digest,
+        .intent = decision->event,
+        .task = decision->task,
+        .objects = decision->objects,
+        .cases = decision->cases,
+        .has_amount = decision->amount.present && !decision->amount.range,
+        .amount_micro = decision->amount.micro,
+        .currency = decision->currency,
+    };
+    struct sunder_str *subjects =
+        SUNDER_ARENA_NEW(fold->state.arena, struct sunder_str, decision->subject_count);
+    if (subjects == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < decision->subject_count; i++) {
+        subjects[i] = decision->subjects[i].id;
+    }
+    record.subjects = (struct sunder_strs){subjects, decision->subject_count};
+    SUNDER_TRY(sunder_duty_ids(&fold->state, decision->duties, &record.duties, &record.duty_count));
+    SUNDER_TRY(record_measures(fold, &record));
+    *ret_record = record;
+    return SUNDER_OK;
+}
+
+static enum sunder_err fold_decision(const struct fold *fold)
+{
+    const struct sunder_decision *decision = fold->record;
+    if (decision->stage < 5) {
+        return SUNDER_OK; /* Refused before anything of it was known for sure: not remembered (S7). */
+    }
+    struct sunder_record record;
+    SUNDER_TRY(record_of(fold, &record));
+    bool allowed = decision->verdict == SUNDER_VERDICT_ALLOW;
+    record.state = allowed ? SUNDER_FACT_RESERVED : SUNDER_FACT_NONE;
+    SUNDER_TRY(sunder_record_put(&fold->state, &record));
+    SUNDER_TRY(sunder_record_index(&fold->state, fold->scope.tenant, record.intent, record.position));
+    if (decision->idempotency_key.at != NULL) {
+        struct sunder_name agent;
+        SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
+        SUNDER_TRY(sunder_record_index_retry(
+            &fold->state, fold->scope.tenant, agent.id, decision->idempotency_key, record.position));
+    }
+    if (record.reached_rules) {
+        SUNDER_TRY(sunder_fact_attempt(&fold->state, fold->scope, &record));
+    }
+    return allowed ? sunder_fact_apply(&fold->state, fold->scope, &record, SUNDER_FACT_ADD, false) : SUNDER_OK;
+}
+
+static bool saturates(const struct sunder_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->finding_count; i++) {
+        if (sunder_str_equal(decision->findings[i].code, SUNDER_STR("limit_reached"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum sunder_err fold_observed(const struct fold *fold)
+{
+    struct sunder_record record;
+    SUNDER_TRY(record_of(fold, &record));
+    record.state = SUNDER_FACT_CONFIRMED;
+    SUNDER_TRY(sunder_record_put(&fold->state, &record));
+    return sunder_fact_apply(&fold->state, fold->scope, &record, SUNDER_FACT_ADD, saturates(fold->record));
+}
+
+/* A late fact is a new fact, at the outcome's position and time; the intent's id points to it from now on (S8). */
+static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *record)
+{
+    record->position = (uint64_t)fold->record->source.offset;
+    record->fact_ms = fold->record->stream_time_ms;
+    record->state = SUNDER_FACT_CONFIRMED;
+    SUNDER_TRY(sunder_record_put(&fold->state, record));
+    SUNDER_TRY(sunder_record_index(&fold->state, fold->scope.tenant, record->intent, record->position));
+    return sunder_fact_apply(&fold->state, fold->scope, record, SUNDER_FACT_ADD, false);
+}
+
+static enum sunder_err fold_outcome(const struct fold *fold)
+{
+    if (fold->record->outcome_effect == SUNDER_OUTCOME_EFFECT_NONE) {
+        return SUNDER_OK;
+    }
+    struct sunder_record record;
+    bool found = false;
+    SUNDER_TRY(
+        sunder_record_find(&fold->state, fold->scope.tenant, fold->record->intent, &found, &record));
+    if (!found) {
+        return SUNDER_ERR_CORRUPT; /* decide saw it, so the log before this record lacks something. */
+    }
+    enum sunder_fact_change change = SUNDER_FACT_CONFIRM;
+    switch (fold->record->outcome_effect) {
+    case SUNDER_OUTCOME_EFFECT_LATE:
+        return fold_late(fold, &record);
+    case SUNDER_OUTCOME_EFFECT_RELEASED:
+        change = SUNDER_FACT_RELEASE;
+        record.state = SUNDER_FACT_RELEASED;
+        break;
+    case SUNDER_OUTCOME_EFFECT_RESTORED:
+        change = SUNDER_FACT_RESTORE;
+        record.state = SUNDER_FACT_CONFIRMED;
+        break;
+    case SUNDER_OUTCOME_EFFECT_NONE:
+    case SUNDER_OUTCOME_EFFECT_CONFIRMED:
+        record.state = SUNDER_FACT_CONFIRMED;
+        break;
+    }
+    SUNDER_TRY(sunder_record_put(&fold->state, &record));
+    return sunder_fact_apply(&fold->state, fold->scope, &record, change, false);
+}
+
+static bool space_has_requires(const struct sunder_policy *policy, uint16_t space)
+{
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct sunder_rule *rule = &policy->rules[i];
+        if (rule->kind == SUNDER_RULE_REQUIRES && sunder_space_of(policy, rule) == space) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ends the separation state under a key (S36); facts that `requires` may still ask for stay. */
+static enum sunder_err close_key(
+    const struct fold *fold, uint32_t domain, uint16_t space, struct sunder_str key, uint8_t flag)
+{
+    struct sunder_key_row row;
+    SUNDER_TRY(sunder_key_row_get(&fold->state, domain, space, key, &row));
+    row.closed = fold->record->source.offset;
+    row.flags = (uint8_t)((row.flags & ~SUNDER_KEY_SATURATED) | flag);
+    if (!space_has_requires(fold->state.policy, space)) {
+        row.fact_count = 0;
+    }
+    return sunder_key_row_put(&fold->state, &row);
+}
+
+static enum sunder_err fold_case(const struct fold *fold)
+{
+    if (fold->record->case_id.at != NULL) {
+        return close_key(fold, fold->domain, SUNDER_SPACE_CASE, fold->record->case_id, SUNDER_KEY_CLOSED);
+    }
+    return close_key(fold, fold->domain, SUNDER_SPACE_OBJECT, fold->record->object, 0);
+}
+
+static enum sunder_err fold_task(const struct fold *fold)
+{
+    const struct sunder_decision *record = fold->record;
+    struct sunder_task task;
+    SUNDER_TRY(sunder_task_get(&fold->state, fold->scope.tenant, record->task, &task));
+    task.known = true;
+    if (record->has_expires) {
+        task.has_expires = true;
+        task.expires_ms = record->expires_ms;
+    }
+    if (record->task_state == SUNDER_TASK_ENDED) {
+        task.ended = true;
+        SUNDER_TRY(close_key(fold, fold->domain, SUNDER_SPACE_TASK, record->task, 0));
+    } else if (record->task_state != SUNDER_TASK_RENEWED) {
+        task.principal = record->principal.at != NULL ? record->principal : task.principal;
+        task.purpose = record->purpose.at != NULL ? record->purpose : task.purpose;
+        task.case_id = record->case_id.at != NULL ? record->case_id : task.case_id;
+        if (record->has_duties) {
+            task.has_duties = true;
+            SUNDER_TRY(sunder_duty_ids(&fold->state, record->duties, &task.duties, &task.duty_count));
+        }
+        if (record->has_agents) {
+            task.has_agents = true;
+            task.agents = record->agents;
+        }
+    }
+    return sunder_task_put(&fold->state, fold->scope.tenant, record->task, &task);
+}
+
+static enum sunder_err fold_delegation(const struct fold *fold)
+{
+    const struct sunder_decision *record = fold->record;
+    struct sunder_name to;
+    SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, record->to, &to));
+    if ((to.flags & SUNDER_NAME_HAS_EDGES) == 0) {
+        SUNDER_TRY(sunder_name_flag(&fold->state, fold->scope.tenant, record->to, to,
+            (uint8_t)(to.flags | SUNDER_NAME_HAS_EDGES)));
+    }
+    struct sunder_edges edges;
+    SUNDER_TRY(sunder_edges_get(&fold->state, fold->scope.tenant, to.id, &edges));
+    uint32_t at = 0;
+    for (; at < edges.count; at++) {
+        bool same_task = (edges.at[at].task.at == NULL) == (record->task.at == NULL) &&
+                         sunder_str_equal(edges.at[at].task, record->task);
+        if (same_task && sunder_str_equal(edges.at[at].from, record->from)) {
+            break;
+        }
+    }
+    struct sunder_edge edge = {
+        .from = record->from,
+        .task = record->task,
+        .revoked = record->revoked,
+        .has_duties = record->has_duties,
+        .has_expires = record->has_expires,
+        .expires_ms = record->expires_ms,
+    };
+    SUNDER_TRY(sunder_duty_ids(&fold->state, record->duties, &edge.duties, &edge.duty_count));
+    edges.at[at] = edge; /* The latest record of (from, to, task) replaces the one before. */
+    edges.count = at == edges.count ? at + 1 : edges.count;
+    return sunder_edges_put(&fold->state, fold->scope.tenant, to.id, &edges);
+}
+
+static enum sunder_err fold_control(const struct fold *fold)
+{
+    struct sunder_name name;
+    SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, fold->record->subject, &name));
+    uint8_t flags = (uint8_t)(name.flags & ~SUNDER_NAME_QUARANTINED);
+    if (fold->record->control == SUNDER_CONTROL_QUARANTINE) {
+        flags |= SUNDER_NAME_QUARANTINED;
+    }
+    return sunder_name_flag(&fold->state, fold->scope.tenant, fold->record->subject, name, flags);
+}
+
+static enum sunder_err fold_kind(const struct fold *fold)
+{
+    switch (fold->record->kind) {
+    case SUNDER_RECORD_DECISION:
+        return fold_decision(fold);
+    case SUNDER_RECORD_OBSERVED:
+        return fold_observed(fold);
+    case SUNDER_RECORD_OUTCOME:
+        return fold_outcome(fold);
+    case SUNDER_RECORD_TASK:
+        return fold_task(fold);
+    case SUNDER_RECORD_DELEGATION:
+        return fold_delegation(fold);
+    case SUNDER_RECORD_CASE:
+        return fold_case(fold);
+    case SUNDER_RECORD_CONTROL:
+        return fold_control(fold);
+    case SUNDER_RECORD_DEAD_LETTER:
+    case SUNDER_RECORD_REVOCATION:
+    case SUNDER_RECORD_KIND_COUNT:
+        break;
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sunder_view *view,
+    const struct sunder_rows *rows, const struct sunder_decision *record, struct sunder_arena *arena)
+{
+    if (record->tenant.at == NULL || record->domain.at == NULL || record->kind == SUNDER_RECORD_REVOCATION) {
+        return SUNDER_OK; /* Unreadable records belong to nobody; revocations follow from the record before them. */
+    }
+    struct fold fold = {
+        .state = {.policy = policy, .view = view, .rows = rows, .arena = arena},
+        .record = record,
+    };
+    struct sunder_name name;
+    SUNDER_TRY(sunder_name_intern(&fold.state, SUNDER_SCOPE_ROOT, record->tenant, &name));
+    fold.scope = (struct sunder_scope){name.id, record->tenant};
+    if (!sunder_str_equal(record->tenant, record->domain)) {
+        SUNDER_TRY(sunder_name_intern(&fold.state, SUNDER_SCOPE_ROOT, record->domain, &name));
+    }
+    fold.domain = name.id;
+    SUNDER_TRY(put_time(&fold, fold.domain));
+    bool remembers_copy = record->kind != SUNDER_RECORD_DECISION && record->kind != SUNDER_RECORD_DEAD_LETTER;
+    if (record->duplicate) {
+        return SUNDER_OK;
+    }
+    if (remembers_copy) {
+        SUNDER_TRY(sunder_copy_put(
+            &fold.state, fold.scope.tenant, record->publisher, record->event, record->stream_time_ms));
+    }
+    return fold_kind(&fold);
+}

@@ -1,0 +1,342 @@
+#include "engine/fold_fact.h"
+
+#include "engine/base/decimal.h"
+#include "engine/rules/rule_marks.h"
+#include "engine/rules/wide.h"
+
+struct work {
+    const struct sunder_state *state;
+    const struct sunder_record *record;
+    uint32_t tenant;
+    enum sunder_fact_change change;
+    bool saturate;
+    bool attempt;
+    struct sunder_key_fact fact;
+};
+
+static bool asks_for_tasks(const struct sunder_policy *policy)
+{
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        if ((policy->rules[i].by & SUNDER_ROLE_TASK) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum sunder_err fact_of(struct work *work)
+{
+    const struct sunder_record *record = work->record;
+    uint32_t *subjects = SUNDER_ARENA_NEW(work->state->arena, uint32_t, record->subjects.count);
+    if (subjects == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    struct sunder_name name;
+    for (uint32_t i = 0; i < record->subjects.count; i++) {
+        SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->subjects.at[i], &name));
+        subjects[i] = name.id;
+    }
+    work->fact = (struct sunder_key_fact){
+        .position = record->position,
+        .time_ms = record->fact_ms,
+        .released = record->state == SUNDER_FACT_RELEASED,
+        .phases = record->phases,
+        .subject_count = (uint8_t)record->subjects.count,
+        .duty_count = (uint8_t)record->duty_count,
+        .subjects = subjects,
+        .duties = record->duties,
+    };
+    if (record->task.at != NULL && asks_for_tasks(work->state->policy)) {
+        SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->task, &name));
+        work->fact.task = name.id;
+    }
+    return SUNDER_OK;
+}
+
+/* Binds or unbinds the fact's cases to an object or task; what does not fit saturates the key. */
+static enum sunder_err bind_cases(const struct work *work, struct sunder_key_row *row)
+{
+    if (work->change == SUNDER_FACT_CONFIRM) {
+        return SUNDER_OK;
+    }
+    int delta = work->change == SUNDER_FACT_RELEASE ? -1 : 1;
+    for (uint32_t i = 0; i < work->record->cases.count; i++) {
+        enum sunder_err err = sunder_key_row_bind(work->state, row, work->record->cases.at[i], delta);
+        if (err == SUNDER_ERR_FULL && row->bind_count == SUNDER_KEY_CASES_MAX) {
+            row->flags |= SUNDER_KEY_SATURATED;
+        } else if (err != SUNDER_OK) {
+            return err;
+        }
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err change_fact(const struct work *work, struct sunder_key_row *row)
+{
+    switch (work->change) {
+    case SUNDER_FACT_ADD:
+        return sunder_key_row_add(work->state, row, &work->fact);
+    case SUNDER_FACT_CONFIRM:
+        return SUNDER_OK;
+    case SUNDER_FACT_RELEASE:
+        return sunder_key_row_mark(work->state, row, &work->fact, true);
+    case SUNDER_FACT_RESTORE:
+        return sunder_key_row_mark(work->state, row, &work->fact, false);
+    }
+    return SUNDER_ERR_CORRUPT;
+}
+
+static void count_reserved(const struct work *work, struct sunder_key_row *row)
+{
+    if (work->change == SUNDER_FACT_ADD && work->record->state == SUNDER_FACT_RESERVED) {
+        row->reserved += 1;
+    }
+    if ((work->change == SUNDER_FACT_CONFIRM || work->change == SUNDER_FACT_RELEASE) && row->reserved > 0) {
+        row->reserved -= 1;
+    }
+}
+
+/* Objects and cases can be closed, so they hold every fact; other keys only those that a rule of theirs asks for. */
+static enum sunder_err change_key(
+    const struct work *work, uint16_t space, struct sunder_str key, bool facts, bool binds)
+{
+    struct sunder_key_row row;
+    SUNDER_TRY(sunder_key_row_get(work->state, work->record->domain, space, key, &row));
+    count_reserved(work, &row);
+    if (binds) {
+        SUNDER_TRY(bind_cases(work, &row));
+    }
+    if (facts) {
+        SUNDER_TRY(change_fact(work, &row));
+    }
+    if (work->saturate) {
+        row.flags |= SUNDER_KEY_SATURATED;
+    }
+    return sunder_key_row_put(work->state, &row);
+}
+
+/* Whether a rule of this space asks for what the fact did. */
+static bool asked_for(const struct work *work, uint16_t space)
+{
+    const struct sunder_policy *policy = work->state->policy;
+    for (uint32_t d = 0; d < work->fact.duty_count; d++) {
+        struct sunder_wide_need need = sunder_wide_needs(policy, space, work->fact.duties[d]);
+        if (need.subject || need.actor || need.task || need.all) {
+            return true;
+        }
+    }
+    for (uint32_t bit = 1; bit <= SUNDER_PHASE_EXECUTE; bit <<= 1) {
+        struct sunder_wide_need need = sunder_wide_needs(policy, space, (uint16_t)(SUNDER_ELEMENT_PHASE + bit));
+        if ((work->fact.phases & bit) != 0 && (need.subject || need.actor || need.task)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum sunder_err change_keys(const struct work *work, struct sunder_str tenant)
+{
+    const struct sunder_record *record = work->record;
+    for (uint32_t i = 0; i < record->objects.count; i++) {
+        SUNDER_TRY(change_key(work, SUNDER_SPACE_OBJECT, record->objects.at[i], true, true));
+    }
+    for (uint32_t i = 0; i < record->cases.count; i++) {
+        SUNDER_TRY(change_key(work, SUNDER_SPACE_CASE, record->cases.at[i], true, false));
+    }
+    bool changes = work->change != SUNDER_FACT_CONFIRM;
+    if (record->task.at != NULL && changes) {
+        bool facts = asked_for(work, SUNDER_SPACE_TASK);
+        if (facts || record->cases.count != 0 || work->saturate) {
+            SUNDER_TRY(change_key(work, SUNDER_SPACE_TASK, record->task, facts, true));
+        }
+    }
+    if (changes && asked_for(work, SUNDER_SPACE_TENANT)) {
+        SUNDER_TRY(change_key(work, SUNDER_SPACE_TENANT, tenant, true, false));
+    }
+    for (uint32_t i = 0; changes && i < record->rule_key_count; i++) {
+        const struct sunder_rule *rule = &work->state->policy->rules[record->rule_keys[i].rule];
+        uint16_t space = sunder_space_own(work->state->policy, rule);
+        if (rule->kind != SUNDER_RULE_LIMIT && asked_for(work, space)) {
+            SUNDER_TRY(change_key(work, space, record->rule_keys[i].text, true, false));
+        }
+    }
+    return SUNDER_OK;
+}
+
+static struct sunder_str text_of(const struct sunder_record_rule *list, uint32_t count, uint32_t rule)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i].rule == rule) {
+            return list[i].text;
+        }
+    }
+    return (struct sunder_str){0};
+}
+
+/* What the limit takes of this fact; *ret_counts is false when the fact has nothing for it. */
+static enum sunder_err value_of(
+    const struct work *work, const struct sunder_rule *rule, bool *ret_counts, int64_t *ret_value)
+{
+    const struct sunder_record *record = work->record;
+    uint32_t index = (uint32_t)(rule - work->state->policy->rules);
+    struct sunder_str text = text_of(record->measures, record->measure_count, index);
+    bool foreign = rule->currency.at != NULL && !sunder_str_equal(rule->currency, record->currency);
+    *ret_counts = !foreign;
+    *ret_value = 0;
+    if (foreign || rule->aggregate == SUNDER_AGGREGATE_COUNT) {
+        return SUNDER_OK;
+    }
+    if (rule->aggregate == SUNDER_AGGREGATE_DISTINCT) {
+        *ret_counts = text.at != NULL;
+        struct sunder_name name = {0};
+        if (*ret_counts) {
+            SUNDER_TRY(sunder_name_intern(work->state, work->tenant, text, &name));
+        }
+        *ret_value = (int64_t)name.id;
+        return SUNDER_OK;
+    }
+    if (rule->value_is_amount) {
+        *ret_counts = record->has_amount;
+        *ret_value = record->amount_micro;
+    } else {
+        *ret_counts = text.at != NULL && sunder_decimal_parse(text, ret_value) == SUNDER_OK;
+    }
+    *ret_counts = *ret_counts && *ret_value >= 0;
+    return SUNDER_OK;
+}
+
+static enum sunder_err change_series(
+    const struct work *work, const struct sunder_rule *rule, struct sunder_series *series, int64_t value)
+{
+    if (work->change == SUNDER_FACT_RELEASE || work->change == SUNDER_FACT_RESTORE) {
+        bool released = work->change == SUNDER_FACT_RELEASE;
+        return sunder_series_mark(work->state, series, work->fact.position, released);
+    }
+    struct sunder_series_entry entry = {
+        .position = work->fact.position, .time_ms = work->fact.time_ms, .value = value};
+    int64_t drop_ms = sunder_span_of(work->fact.time_ms, rule->within_ms).since_ms;
+    return sunder_series_append(work->state, series, &entry, drop_ms);
+}
+
+static enum sunder_err change_under(
+    const struct work *work, const struct sunder_rule *rule, struct sunder_str key, int64_t value)
+{
+    struct sunder_series series = {
+        .domain = work->record->domain,
+        .space = sunder_space_own(work->state->policy, rule),
+        .element = SUNDER_ELEMENT_LIMIT,
+        .key = key,
+    };
+    const uint32_t in_any_role =
+        SUNDER_ROLE_AGENT | SUNDER_ROLE_DELEGATOR | SUNDER_ROLE_PRINCIPAL | SUNDER_ROLE_CREDENTIAL;
+    for (uint32_t i = 0; (rule->by & in_any_role) != 0 && i < work->fact.subject_count; i++) {
+        series.class = SUNDER_CLASS_SUBJECT;
+        series.subject = work->fact.subjects[i];
+        SUNDER_TRY(change_series(work, rule, &series, value));
+    }
+    if ((rule->by & SUNDER_ROLE_ACTOR) != 0) {
+        series.class = SUNDER_CLASS_ACTOR;
+        series.subject = work->fact.subjects[0];
+        SUNDER_TRY(change_series(work, rule, &series, value));
+    }
+    if ((rule->by & SUNDER_ROLE_TASK) != 0 && work->fact.task != 0) {
+        series.class = SUNDER_CLASS_TASK;
+        series.subject = work->fact.task;
+        SUNDER_TRY(change_series(work, rule, &series, value));
+    }
+    return SUNDER_OK;
+}
+
+static bool takes(const struct work *work, const struct sunder_rule *rule)
+{
+    if (rule->kind != SUNDER_RULE_LIMIT || rule->attempts != work->attempt) {
+        return false;
+    }
+    for (uint32_t i = 0; i < rule->duty_count; i++) {
+        for (uint32_t d = 0; d < work->fact.duty_count; d++) {
+            if (rule->duties[i].value == work->fact.duties[d]) {
+                return true;
+            }
+        }
+    }
+    return rule->duty_count == 0 && work->fact.duty_count != 0;
+}
+
+static enum sunder_err change_limit(
+    const struct work *work, const struct sunder_rule *rule, struct sunder_str tenant)
+{
+    bool counts = false;
+    int64_t value = 0;
+    SUNDER_TRY(value_of(work, rule, &counts, &value));
+    if (!counts) {
+        return SUNDER_OK;
+    }
+    const struct sunder_record *record = work->record;
+    struct sunder_str one = {0};
+    struct sunder_strs keys = {&one, 1};
+    switch (rule->per) {
+    case SUNDER_PER_NONE:
+        break;
+    case SUNDER_PER_OBJECT:
+        keys = record->objects;
+        break;
+    case SUNDER_PER_CASE:
+        keys = record->cases;
+        break;
+    case SUNDER_PER_TASK:
+        one = record->task;
+        keys.count = one.at == NULL ? 0 : 1;
+        break;
+    case SUNDER_PER_TENANT:
+        one = tenant;
+        break;
+    case SUNDER_PER_EXPR:
+        one = text_of(record->rule_keys, record->rule_key_count, (uint32_t)(rule - work->state->policy->rules));
+        keys.count = one.at == NULL ? 0 : 1;
+        break;
+    }
+    for (uint32_t i = 0; i < keys.count; i++) {
+        SUNDER_TRY(change_under(work, rule, keys.at[i], value));
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err change_limits(const struct work *work, struct sunder_str tenant)
+{
+    const struct sunder_policy *policy = work->state->policy;
+    struct sunder_rule_marks marks;
+    sunder_rule_marks_of(policy, work->record->duties, work->record->duty_count, 0, &marks);
+    uint32_t rule = 0;
+    while (sunder_rule_marks_next(policy, &marks, &rule)) {
+        if (takes(work, &policy->rules[rule])) {
+            SUNDER_TRY(change_limit(work, &policy->rules[rule], tenant));
+        }
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunder_scope scope,
+    const struct sunder_record *record, enum sunder_fact_change change, bool saturate)
+{
+    struct work work = {
+        .state = state, .record = record, .tenant = scope.tenant, .change = change, .saturate = saturate};
+    SUNDER_TRY(fact_of(&work));
+    SUNDER_TRY(change_keys(&work, scope.name));
+    return change == SUNDER_FACT_CONFIRM ? SUNDER_OK : change_limits(&work, scope.name);
+}
+
+enum sunder_err sunder_fact_attempt(
+    const struct sunder_state *state, struct sunder_scope scope, const struct sunder_record *record)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < state->policy->rule_count; i++) {
+        any = any || state->policy->rules[i].attempts;
+    }
+    if (!any) {
+        return SUNDER_OK;
+    }
+    struct work work = {
+        .state = state, .record = record, .tenant = scope.tenant, .change = SUNDER_FACT_ADD, .attempt = true};
+    SUNDER_TRY(fact_of(&work));
+    return change_limits(&work, scope.name);
+}

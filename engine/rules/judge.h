@@ -1,0 +1,198 @@
+/* One judgement: what is known about an intent (or observed act) while it goes through the stages of S40. Each stage adds to it
+ * and reads what the stages before it found; nothing is written to state. All memory is the step's arena. */
+#pragma once
+
+#include "engine/rules/key_row.h"
+#include "engine/rules/names.h"
+#include "engine/rules/record.h"
+#include "engine/rules/task.h"
+
+#define SUNDER_SUBJECTS_MAX (SUNDER_CHAIN_MAX + 3)
+
+/* Bits of a match mask: one per subject of the intent, and two that appear in a rule's `by` only. */
+#define SUNDER_LOOKER_ACTOR 62
+#define SUNDER_LOOKER_TASK 63
+
+/* A key of the intent with its row, and for each fact in it which of the intent's subjects it counts for. */
+struct sunder_judge_key {
+    struct sunder_str text;
+    struct sunder_key_row row;
+    uint64_t *match; /* row.fact_count masks */
+};
+
+struct sunder_judge_keys {
+    struct sunder_judge_key *at; /* byte order of text, no repeats */
+    uint32_t count;
+    bool loaded; /* rows are read */
+};
+
+/* A rule that may apply to the intent, and what stage 6 found out for it. */
+struct sunder_candidate {
+    const struct sunder_rule *rule;
+    bool silent; /* it only remembers its key: a fact with the duty that `requires` asks for */
+    struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
+    bool missing;                   /* no key or no value: it is not evaluated */
+    struct sunder_value value;      /* of a limit: its sum or distinct value */
+};
+
+/* A member of the chain that recorded edges reach; node 0 is the agent. edges: only those that apply to the intent (S12). */
+struct sunder_chain_node {
+    struct sunder_str id;
+    struct sunder_name name;
+    struct sunder_edges edges;
+};
+
+struct sunder_reason_node {
+    struct sunder_reason reason;
+    struct sunder_reason_node *next;
+};
+
+struct sunder_judge {
+    struct sunder_state state; /* rows == NULL */
+    const struct sunder_event *event;
+    struct sunder_str domain;
+    uint32_t tenant_id;
+    uint32_t domain_id;
+    int64_t now_ms;
+
+    struct sunder_reason_node *reasons;
+    struct sunder_reason_node *shadow;
+    uint32_t reason_count;
+    uint32_t shadow_count;
+
+    /* the chain (S12) */
+    struct sunder_subject *subjects;
+    struct sunder_name *names; /* of subjects */
+    uint32_t subject_count;
+    struct sunder_str principal;
+    uint32_t depth;
+    bool chain_full;
+    struct sunder_chain_node *nodes; /* SUNDER_CHAIN_MAX + 1 places */
+    uint32_t node_count;
+    struct sunder_task task;
+    struct sunder_name task_name;
+
+    /* the act */
+    struct sunder_str *objects;
+    uint32_t object_count;
+    struct sunder_str *cases;
+    uint32_t case_count;
+    struct sunder_str *named_cases; /* those claimed or made by the catalogue, apart from what history bound */
+    uint32_t named_case_count;
+    bool objects_full; /* more objects, or objects and cases, than their bounds */
+    bool acts_full;
+    uint16_t *duties;          /* ascending ids */
+    uint32_t duty_count;
+    uint32_t phases;
+    enum sunder_tier tier;
+    struct sunder_expr_env *env; /* NULL when the policy has no expressions */
+
+    struct sunder_judge_keys object_keys;
+    struct sunder_judge_keys case_keys;
+    struct sunder_judge_keys task_keys;
+    struct sunder_judge_keys tenant_keys;
+
+    struct sunder_candidate *candidates; /* byte order of names */
+    uint32_t candidate_count;
+};
+
+/* Reads the domain's names and stream time. `tenant` and domain attributes of the event are readable (sunder_domain_of). */
+SUNDER_MUST_USE enum sunder_err sunder_judge_start(struct sunder_judge *judge, struct sunder_str domain);
+
+/* The text of the event's domain; absent when an attribute of it is missing or no identifier. ret_missing (may be NULL):
+ * the name of the first such attribute. Needs the arena only for domains finer than the tenant. */
+SUNDER_MUST_USE enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struct sunder_event *event,
+    struct sunder_arena *arena, struct sunder_str *ret_domain, struct sunder_str *ret_missing);
+
+/* S42. */
+bool sunder_identifier(struct sunder_str text);
+
+/* Adds an engine reason (effect deny). field: static or living in arena or event; may be absent. A repeated (code, field) is
+ * added once. SUNDER_ERR_FULL: no room. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_deny(struct sunder_judge *judge, uint8_t stage, struct sunder_str code,
+    struct sunder_str field, struct sunder_str message);
+/* Adds a rule's reason, to the shadow list when the rule is in shadow mode. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_fire(
+    struct sunder_judge *judge, const struct sunder_rule *rule, const struct sunder_reason *reason);
+
+/* Stage 1: problems of the decoder and identifiers of the event. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_identify(struct sunder_judge *judge);
+
+/* Stage 4. ret_copy: the intent that this one repeats (same digest), NULL when it is new or denied. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_copies(
+    struct sunder_judge *judge, const struct sunder_record **ret_copy);
+
+/* The chain: subjects, principal, depth, task. Judges nothing. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_chain(struct sunder_judge *judge);
+
+/* Whether each duty has a live path from the principal (S12); adds outside_delegation. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_delegation(struct sunder_judge *judge);
+
+/* Stage 5: duties, tier, phases, objects and cases of the act. Errors of catalogue expressions are told by the flags. */
+struct sunder_catalogue_trouble {
+    bool object_errors;
+    bool case_errors;
+};
+SUNDER_MUST_USE enum sunder_err sunder_judge_duties(
+    struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble);
+
+/* Loads key rows with their match masks; cheap when done already. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_load(
+    struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space);
+
+/* The rules that may apply, their keys and values. Missing ones are told through `missing` of the candidate; context reasons
+ * are added unless `quiet` (observed acts). */
+SUNDER_MUST_USE enum sunder_err sunder_judge_candidates(struct sunder_judge *judge);
+
+/* Stages 6, 7 and 8. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_context(
+    struct sunder_judge *judge, const struct sunder_catalogue_trouble *trouble);
+SUNDER_MUST_USE enum sunder_err sunder_judge_bounds(struct sunder_judge *judge);
+SUNDER_MUST_USE enum sunder_err sunder_judge_rules(struct sunder_judge *judge);
+
+/* One rule of each kind; fires into the judge's reasons. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_separation(
+    struct sunder_judge *judge, const struct sunder_candidate *candidate);
+SUNDER_MUST_USE enum sunder_err sunder_judge_requires(
+    struct sunder_judge *judge, const struct sunder_candidate *candidate);
+SUNDER_MUST_USE enum sunder_err sunder_judge_limit(
+    struct sunder_judge *judge, const struct sunder_candidate *candidate);
+
+/* Whoever's history a rule looks at: subjects in S12 order, then actor, then task. */
+struct sunder_looker {
+    uint32_t bit; /* of match masks */
+    enum sunder_series_class class;
+    uint32_t id; /* 0: nobody's history yet */
+    struct sunder_str text;
+};
+/* Fills `lookers` (SUNDER_SUBJECTS_MAX + 2 places) with those that the rule's `by` names; returns how many. */
+uint32_t sunder_judge_lookers(
+    const struct sunder_judge *judge, const struct sunder_rule *rule, struct sunder_looker *lookers);
+
+/* Sets what only a rule's expressions may read: duty, phase, tier; and object or case, when `key` is given. */
+void sunder_judge_scope(struct sunder_judge *judge, const struct sunder_rule *rule, struct sunder_str key);
+
+/* Whether the rule's `unless` excuses this key. */
+bool sunder_judge_excused(
+    struct sunder_judge *judge, const struct sunder_candidate *candidate, struct sunder_str key);
+
+/* Gathers firings of one rule: the first gives the reason, others are `also`. */
+struct sunder_firing {
+    bool fired;
+    struct sunder_reason reason;
+    struct sunder_pair *also;
+    uint32_t also_count;
+    uint32_t also_max;
+};
+/* Notes that the rule fired for (subject, key); *ret_first tells the caller to fill in the rest of firing->reason. */
+SUNDER_MUST_USE enum sunder_err sunder_firing_add(struct sunder_judge *judge, struct sunder_firing *firing,
+    struct sunder_str subject, struct sunder_str key, bool *ret_first);
+
+/* Turns a fact's position into evidence. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_evidence(struct sunder_judge *judge, uint64_t position, int64_t time_ms,
+    struct sunder_str duty, struct sunder_evidence *ret_evidence);
+
+/* Whether the intent has the duty. */
+bool sunder_judge_has_duty(const struct sunder_judge *judge, uint16_t duty);
+/* The name of a duty id. */
+struct sunder_str sunder_judge_duty_name(const struct sunder_judge *judge, uint16_t duty);

@@ -1,0 +1,99 @@
+#include "engine/base/text.h"
+#include "engine/rules/judge.h"
+
+static enum sunder_err full(struct sunder_judge *judge, struct sunder_str field)
+{
+    return sunder_judge_deny(judge, 7, SUNDER_STR("limit_reached"), field,
+        SUNDER_STR("a bound of the engine is reached; the act cannot be remembered exactly, so it is refused"));
+}
+
+static enum sunder_err range(
+    struct sunder_judge *judge, const struct sunder_amount *amount, struct sunder_str field)
+{
+    if (!amount->present || !amount->range) {
+        return SUNDER_OK;
+    }
+    return sunder_judge_deny(judge, 7, SUNDER_STR("amount_range"), field,
+        SUNDER_STR("more than 6 decimals, or outside the range of a 64-bit count of millionths"));
+}
+
+static enum sunder_err saturated(struct sunder_judge *judge, const struct sunder_judge_keys *keys)
+{
+    for (uint32_t k = 0; k < keys->count; k++) {
+        if (keys->loaded && (keys->at[k].row.flags & SUNDER_KEY_SATURATED) != 0) {
+            SUNDER_TRY(full(judge, keys->at[k].text));
+        }
+    }
+    return SUNDER_OK;
+}
+
+/* Whether binding all cases of the intent to the key would pass its bound. */
+static bool binds_fit(const struct sunder_judge *judge, const struct sunder_key_row *row)
+{
+    uint32_t added = 0;
+    for (uint32_t c = 0; c < judge->case_count; c++) {
+        bool known = false;
+        for (uint32_t b = 0; b < row->bind_count; b++) {
+            known = known || sunder_str_equal(row->binds[b].case_id, judge->cases[c]);
+        }
+        added += known ? 0 : 1;
+    }
+    return row->bind_count + added <= SUNDER_KEY_CASES_MAX;
+}
+
+static enum sunder_err binds(struct sunder_judge *judge, const struct sunder_judge_keys *keys)
+{
+    for (uint32_t k = 0; k < keys->count; k++) {
+        if (!binds_fit(judge, &keys->at[k].row)) {
+            SUNDER_TRY(full(judge, keys->at[k].text));
+        }
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err sums(struct sunder_judge *judge)
+{
+    for (uint32_t i = 0; i < judge->candidate_count; i++) {
+        const struct sunder_candidate *candidate = &judge->candidates[i];
+        const struct sunder_rule *rule = candidate->rule;
+        bool sum = rule->kind == SUNDER_RULE_LIMIT && rule->aggregate == SUNDER_AGGREGATE_SUM &&
+                   rule->mode == SUNDER_MODE_ENFORCE && !candidate->missing;
+        if (!sum) {
+            continue;
+        }
+        if (candidate->value.micro < 0) {
+            SUNDER_TRY(sunder_judge_deny(judge, 7, SUNDER_STR("amount_negative"),
+                rule->value_is_amount ? SUNDER_STR("amount") : rule->value_text,
+                SUNDER_STR("a limit adds this value up, and it is negative")));
+        }
+        if (rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency)) {
+            SUNDER_TRY(sunder_judge_deny(judge, 7, SUNDER_STR("currency_mismatch"), SUNDER_STR("currency"),
+                sunder_text(judge->state.arena, SUNDER_STR("limit `"), rule->name, SUNDER_STR("` adds up "),
+                    rule->currency)));
+        }
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_bounds(struct sunder_judge *judge)
+{
+    SUNDER_TRY(range(judge, &judge->event->amount, SUNDER_STR("amount")));
+    SUNDER_TRY(range(judge, &judge->event->confidence, SUNDER_STR("confidence")));
+    if (judge->chain_full) {
+        SUNDER_TRY(full(judge, SUNDER_STR("delegation")));
+    }
+    if (judge->objects_full) {
+        SUNDER_TRY(full(judge, SUNDER_STR("objects")));
+    } else if (judge->acts_full) {
+        SUNDER_TRY(full(judge, SUNDER_STR("cases")));
+    }
+    if (judge->duty_count > SUNDER_INTENT_DUTIES_MAX) {
+        SUNDER_TRY(full(judge, SUNDER_STR("duties")));
+    }
+    SUNDER_TRY(saturated(judge, &judge->object_keys));
+    SUNDER_TRY(saturated(judge, &judge->case_keys));
+    SUNDER_TRY(saturated(judge, &judge->task_keys));
+    SUNDER_TRY(binds(judge, &judge->object_keys));
+    SUNDER_TRY(binds(judge, &judge->task_keys));
+    return sums(judge);
+}

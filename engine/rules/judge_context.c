@@ -1,0 +1,360 @@
+#include "engine/base/decimal.h"
+#include "engine/base/text.h"
+#include "engine/rules/judge.h"
+#include "engine/rules/rule_marks.h"
+
+/* Which of the intent's subjects a fact counts for. */
+static uint64_t match_of(const struct sunder_judge *judge, const struct sunder_key_fact *fact)
+{
+    uint64_t match = 0;
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        uint32_t id = judge->names[i].id;
+        for (uint32_t s = 0; id != 0 && s < fact->subject_count; s++) {
+            if (fact->subjects[s] == id) {
+                match |= UINT64_C(1) << i;
+                break;
+            }
+        }
+    }
+    if (fact->subject_count != 0 && judge->names[0].id != 0 && fact->subjects[0] == judge->names[0].id) {
+        match |= UINT64_C(1) << SUNDER_LOOKER_ACTOR;
+    }
+    if (fact->task != 0 && fact->task == judge->task_name.id) {
+        match |= UINT64_C(1) << SUNDER_LOOKER_TASK;
+    }
+    return match;
+}
+
+enum sunder_err sunder_judge_load(struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space)
+{
+    if (keys->loaded) {
+        return SUNDER_OK;
+    }
+    for (uint32_t k = 0; k < keys->count; k++) {
+        struct sunder_judge_key *key = &keys->at[k];
+        SUNDER_TRY(sunder_key_row_get(&judge->state, judge->domain_id, space, key->text, &key->row));
+        key->match = SUNDER_ARENA_NEW(judge->state.arena, uint64_t, key->row.fact_count);
+        if (key->match == NULL) {
+            return SUNDER_ERR_FULL;
+        }
+        for (uint32_t f = 0; f < key->row.fact_count; f++) {
+            key->match[f] = match_of(judge, &key->row.facts[f]);
+        }
+    }
+    keys->loaded = true;
+    return SUNDER_OK;
+}
+
+/* Reasons about context are the engine's in enforce mode, and the rule's own in shadow mode (S39). */
+static enum sunder_err missing(
+    struct sunder_judge *judge, struct sunder_candidate *candidate, struct sunder_str what)
+{
+    candidate->missing = true;
+    const struct sunder_rule *rule = candidate->rule;
+    struct sunder_arena *arena = judge->state.arena;
+    struct sunder_reason reason = {
+        .code = SUNDER_STR("context_missing"),
+        .field = sunder_text(arena, rule->name, SUNDER_STR(":"), what),
+        .message = sunder_text(arena, SUNDER_STR("rule `"), rule->name, SUNDER_STR("` applies and needs `"), what,
+            SUNDER_STR("`, which this act does not tell")),
+        .effect = SUNDER_EFFECT_DENY,
+        .stage = 6,
+    };
+    if (reason.field.at == NULL || reason.message.at == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    if (rule->mode == SUNDER_MODE_SHADOW) {
+        return sunder_judge_fire(judge, rule, &reason);
+    }
+    return sunder_judge_deny(judge, 6, reason.code, reason.field, reason.message);
+}
+
+static enum sunder_err one_key(
+    struct sunder_judge *judge, struct sunder_str text, struct sunder_judge_keys **ret_keys)
+{
+    struct sunder_judge_keys *keys = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_judge_keys, 1);
+    struct sunder_judge_key *key = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_judge_key, 1);
+    if (keys == NULL || key == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    key->text = text;
+    *keys = (struct sunder_judge_keys){.at = key, .count = 1};
+    *ret_keys = keys;
+    return SUNDER_OK;
+}
+
+static enum sunder_err expr_key(struct sunder_judge *judge, struct sunder_candidate *candidate)
+{
+    struct sunder_value value;
+    sunder_judge_scope(judge, candidate->rule, (struct sunder_str){0});
+    enum sunder_err err =
+        sunder_expr_eval(candidate->rule->per_expr, judge->env, judge->state.arena, &value);
+    bool usable = err == SUNDER_OK && value.kind == SUNDER_VALUE_STRING && value.text.len != 0 &&
+                  value.text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
+    if (!usable && candidate->silent) {
+        candidate->missing = true;
+        return SUNDER_OK;
+    }
+    if (!usable) {
+        return missing(judge, candidate, candidate->rule->per_text);
+    }
+    return one_key(judge, value.text, &candidate->keys);
+}
+
+static enum sunder_err find_keys(struct sunder_judge *judge, struct sunder_candidate *candidate)
+{
+    switch (candidate->rule->per) {
+    case SUNDER_PER_NONE:
+        return SUNDER_OK;
+    case SUNDER_PER_OBJECT:
+        candidate->keys = &judge->object_keys;
+        break;
+    case SUNDER_PER_CASE:
+        candidate->keys = &judge->case_keys;
+        break;
+    case SUNDER_PER_TASK:
+        candidate->keys = &judge->task_keys;
+        break;
+    case SUNDER_PER_TENANT:
+        if (judge->tenant_keys.at == NULL) {
+            struct sunder_judge_keys *keys = NULL;
+            SUNDER_TRY(one_key(judge, judge->event->tenant, &keys));
+            judge->tenant_keys = *keys;
+        }
+        candidate->keys = &judge->tenant_keys;
+        break;
+    case SUNDER_PER_EXPR:
+        return expr_key(judge, candidate);
+    }
+    return candidate->keys->count == 0 ? missing(judge, candidate, candidate->rule->per_text) : SUNDER_OK;
+}
+
+/* A distinct value as text: a string as it is, a number in its plain form. */
+static bool distinct_text(struct sunder_judge *judge, struct sunder_value *value)
+{
+    if (value->kind == SUNDER_VALUE_NUMBER && value->exact) {
+        char text[SUNDER_DECIMAL_TEXT_MAX];
+        uint32_t len = sunder_decimal_format(value->micro, text);
+        value->text = sunder_str_copy(judge->state.arena, (struct sunder_str){text, len});
+    } else if (value->kind != SUNDER_VALUE_STRING) {
+        return false;
+    }
+    return value->text.at != NULL && value->text.len != 0 && value->text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
+}
+
+static enum sunder_err find_value(struct sunder_judge *judge, struct sunder_candidate *candidate)
+{
+    const struct sunder_rule *rule = candidate->rule;
+    if (rule->kind != SUNDER_RULE_LIMIT || rule->aggregate == SUNDER_AGGREGATE_COUNT) {
+        return SUNDER_OK;
+    }
+    const struct sunder_amount *amount = &judge->event->amount;
+    if (rule->value_is_amount) {
+        if (!amount->present) {
+            return missing(judge, candidate, rule->value_text);
+        }
+        candidate->value = (struct sunder_value){
+            .kind = SUNDER_VALUE_NUMBER, .exact = !amount->range, .micro = amount->micro, .text = amount->plain};
+        return SUNDER_OK;
+    }
+    bool sum = rule->aggregate == SUNDER_AGGREGATE_SUM;
+    sunder_judge_scope(judge, rule, (struct sunder_str){0});
+    enum sunder_err err = sunder_expr_eval(rule->value, judge->env, judge->state.arena, &candidate->value);
+    bool usable = err == SUNDER_OK;
+    if (usable && sum) {
+        usable = candidate->value.kind == SUNDER_VALUE_NUMBER && candidate->value.exact;
+    } else if (usable) {
+        usable = distinct_text(judge, &candidate->value);
+    }
+    return usable ? SUNDER_OK : missing(judge, candidate, sum ? rule->value_text : SUNDER_STR("distinct"));
+}
+
+static bool applies(const struct sunder_judge *judge, const struct sunder_rule *rule)
+{
+    if (rule->phases != 0) {
+        return (rule->phases & judge->phases) != 0;
+    }
+    if (rule->kind == SUNDER_RULE_REQUIRES) {
+        return sunder_judge_has_duty(judge, rule->before.value);
+    }
+    if (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < rule->duty_count; i++) {
+        if (sunder_judge_has_duty(judge, rule->duties[i].value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A `requires` with a key of its own must know the key of the facts it will ask for. */
+static bool remembers(const struct sunder_judge *judge, const struct sunder_rule *rule)
+{
+    return rule->kind == SUNDER_RULE_REQUIRES && rule->per == SUNDER_PER_EXPR &&
+           sunder_judge_has_duty(judge, rule->duties[0].value);
+}
+
+static void mark_remembering(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
+{
+    const struct sunder_policy *policy = judge->state.policy;
+    for (uint32_t i = 0; policy->uses_expressions && i < policy->rule_count; i++) {
+        if (remembers(judge, &policy->rules[i])) {
+            marks->words[i / 64] |= UINT64_C(1) << (i % 64);
+        }
+    }
+}
+
+static enum sunder_err add_candidate(struct sunder_judge *judge, const struct sunder_rule *rule)
+{
+    struct sunder_candidate *candidate = &judge->candidates[judge->candidate_count];
+    *candidate = (struct sunder_candidate){.rule = rule};
+    candidate->silent = !applies(judge, rule);
+    if (candidate->silent) {
+        if (!remembers(judge, rule)) {
+            return SUNDER_OK;
+        }
+        judge->candidate_count += 1;
+        return expr_key(judge, candidate);
+    }
+    judge->candidate_count += 1;
+    SUNDER_TRY(find_keys(judge, candidate));
+    SUNDER_TRY(find_value(judge, candidate));
+    if (rule->by == SUNDER_ROLE_TASK && judge->event->task.at == NULL) {
+        return missing(judge, candidate, SUNDER_STR("task"));
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
+{
+    const struct sunder_policy *policy = judge->state.policy;
+    struct sunder_rule_marks marks;
+    sunder_rule_marks_of(policy, judge->duties, judge->duty_count, judge->phases, &marks);
+    mark_remembering(judge, &marks);
+    uint32_t most = 0;
+    for (uint32_t w = 0; w < (policy->rule_count + 63) / 64; w++) {
+        most += (uint32_t)__builtin_popcountll(marks.words[w]);
+    }
+    judge->candidates = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_candidate, most);
+    if (judge->candidates == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    uint32_t rule = 0;
+    while (sunder_rule_marks_next(policy, &marks, &rule)) {
+        SUNDER_TRY(add_candidate(judge, &policy->rules[rule]));
+    }
+    return SUNDER_OK;
+}
+
+static bool named(const struct sunder_strs *texts, struct sunder_str text)
+{
+    for (uint32_t i = 0; i < texts->count; i++) {
+        if (sunder_str_equal(texts->at[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum sunder_err judge_task(struct sunder_judge *judge)
+{
+    const struct sunder_task *task = &judge->task;
+    if (!task->known) {
+        return SUNDER_OK; /* Under `authority: open` it is only a key. */
+    }
+    if (task->ended || (task->has_expires && judge->now_ms >= task->expires_ms)) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("task_ended"), judge->event->task,
+            SUNDER_STR("the task has ended or expired")));
+    }
+    if (task->has_agents && !named(&task->agents, judge->event->agent)) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("outside_task"), SUNDER_STR("agent"),
+            SUNDER_STR("the agent is not among the agents of its task")));
+    }
+    for (uint32_t i = 0; task->has_duties && i < judge->duty_count; i++) {
+        bool found = false;
+        for (uint32_t d = 0; d < task->duty_count; d++) {
+            found = found || task->duties[d] == judge->duties[i];
+        }
+        if (!found) {
+            SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("outside_task"),
+                sunder_judge_duty_name(judge, judge->duties[i]),
+                SUNDER_STR("the task was not opened for this duty")));
+        }
+    }
+    for (uint32_t i = 0; task->case_id.at != NULL && i < judge->case_count; i++) {
+        if (!sunder_str_equal(judge->cases[i], task->case_id)) {
+            SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("case_mismatch"), judge->cases[i],
+                SUNDER_STR("the task was opened for another case")));
+        }
+    }
+    return SUNDER_OK;
+}
+
+/* The fields that `require` may name, and whether the intent has them. */
+static enum sunder_err judge_required(struct sunder_judge *judge)
+{
+    const struct sunder_event *event = judge->event;
+    const struct {
+        enum sunder_field field;
+        struct sunder_str name;
+        bool present;
+    } fields[] = {
+        {SUNDER_FIELD_TASK, SUNDER_STR("task"), event->task.at != NULL},
+        {SUNDER_FIELD_PURPOSE, SUNDER_STR("purpose"), event->purpose.at != NULL},
+        {SUNDER_FIELD_PRINCIPAL, SUNDER_STR("principal"),
+            !sunder_str_equal(judge->principal, SUNDER_STR("unattributed"))},
+        {SUNDER_FIELD_CASE, SUNDER_STR("case"), judge->case_count != 0},
+        {SUNDER_FIELD_OBJECT, SUNDER_STR("object"), judge->object_count != 0},
+        {SUNDER_FIELD_AMOUNT, SUNDER_STR("amount"), event->amount.present},
+        {SUNDER_FIELD_CURRENCY, SUNDER_STR("currency"), event->currency.at != NULL},
+        {SUNDER_FIELD_CONFIDENCE, SUNDER_STR("confidence"), event->confidence.present},
+        {SUNDER_FIELD_CREDENTIAL, SUNDER_STR("credential"), event->credential.at != NULL},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        bool wanted = (judge->state.policy->require & SUNDER_FIELD_BIT(fields[i].field)) != 0;
+        if (wanted && !fields[i].present) {
+            SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), fields[i].name,
+                sunder_text(judge->state.arena, SUNDER_STR("the policy requires `"), fields[i].name,
+                    SUNDER_STR("`"))));
+        }
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_context(
+    struct sunder_judge *judge, const struct sunder_catalogue_trouble *trouble)
+{
+    SUNDER_TRY(judge_required(judge));
+    const struct sunder_str cannot = SUNDER_STR("the catalogue's expression finds no text in this act");
+    if (trouble->object_errors) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), SUNDER_STR("object"), cannot));
+    }
+    if (trouble->case_errors) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), SUNDER_STR("case"), cannot));
+    }
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        if ((judge->names[i].flags & SUNDER_NAME_QUARANTINED) != 0) {
+            SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("quarantined"), judge->subjects[i].id,
+                SUNDER_STR("this subject is quarantined")));
+        }
+    }
+    SUNDER_TRY(judge_task(judge));
+    struct sunder_str claimed = judge->event->principal;
+    if (claimed.at != NULL && !sunder_str_equal(claimed, judge->principal)) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("principal_mismatch"), SUNDER_STR("principal"),
+            sunder_text(judge->state.arena, SUNDER_STR("the log names `"), judge->principal,
+                SUNDER_STR("` as the principal"))));
+    }
+    for (uint32_t i = 0; i < judge->named_case_count; i++) {
+        for (uint32_t k = 0; k < judge->case_keys.count; k++) {
+            const struct sunder_judge_key *key = &judge->case_keys.at[k];
+            if ((key->row.flags & SUNDER_KEY_CLOSED) != 0 && sunder_str_equal(key->text, judge->named_cases[i])) {
+                SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("case_closed"), key->text,
+                    SUNDER_STR("this case is closed")));
+            }
+        }
+    }
+    SUNDER_TRY(sunder_judge_candidates(judge));
+    return sunder_judge_delegation(judge);
+}

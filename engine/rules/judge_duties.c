@@ -1,0 +1,280 @@
+#include "engine/base/text.h"
+#include "engine/rules/judge.h"
+
+static struct sunder_value text_value(struct sunder_str text)
+{
+    if (text.at == NULL) {
+        return (struct sunder_value){.kind = SUNDER_VALUE_ABSENT};
+    }
+    return (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = text};
+}
+
+static struct sunder_value decimal_value(const struct sunder_amount *amount)
+{
+    if (!amount->present || amount->range) {
+        return (struct sunder_value){.kind = SUNDER_VALUE_ABSENT};
+    }
+    return (struct sunder_value){
+        .kind = SUNDER_VALUE_NUMBER, .exact = true, .text = amount->plain, .micro = amount->micro};
+}
+
+static enum sunder_err fill_env(struct sunder_judge *judge)
+{
+    const struct sunder_event *event = judge->event;
+    judge->env = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_expr_env, 1);
+    struct sunder_value *labels = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_value, event->labels.count);
+    if (judge->env == NULL || labels == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    struct sunder_value *fields = judge->env->fields;
+    fields[SUNDER_FIELD_TENANT] = text_value(event->tenant);
+    fields[SUNDER_FIELD_AGENT] = text_value(event->agent);
+    fields[SUNDER_FIELD_PRINCIPAL] = text_value(judge->principal);
+    fields[SUNDER_FIELD_TASK] = text_value(event->task);
+    fields[SUNDER_FIELD_PURPOSE] = text_value(event->purpose);
+    fields[SUNDER_FIELD_TOOL] = text_value(event->tool);
+    fields[SUNDER_FIELD_ACTION] = text_value(event->action);
+    fields[SUNDER_FIELD_OBJECT] = text_value(event->objects.count != 0 ? event->objects.at[0] : (struct sunder_str){0});
+    fields[SUNDER_FIELD_CASE] = text_value(event->case_id);
+    fields[SUNDER_FIELD_CURRENCY] = text_value(event->currency);
+    fields[SUNDER_FIELD_CREDENTIAL] = text_value(event->credential);
+    fields[SUNDER_FIELD_AMOUNT] = decimal_value(&event->amount);
+    fields[SUNDER_FIELD_CONFIDENCE] = decimal_value(&event->confidence);
+    fields[SUNDER_FIELD_DEPTH] = (struct sunder_value){.kind = SUNDER_VALUE_NUMBER,
+        .exact = true,
+        .micro = (int64_t)judge->depth * INT64_C(1000000),
+        .text = sunder_text_u64(judge->state.arena, judge->depth)};
+    for (uint32_t i = 0; i < event->labels.count; i++) {
+        labels[i] = text_value(event->labels.at[i]);
+    }
+    if (event->labels.count != 0) {
+        fields[SUNDER_FIELD_LABELS] =
+            (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = event->labels.count, .items = labels};
+    }
+    fields[SUNDER_FIELD_ARGS] = event->args;
+    return SUNDER_OK;
+}
+
+/* A sorted set of texts that grows in the arena-given array up to its bound. */
+struct text_set {
+    struct sunder_str *at;
+    uint32_t count;
+    uint32_t max;
+    bool full;
+};
+
+static void set_add(struct text_set *set, struct sunder_str text)
+{
+    uint32_t at = set->count;
+    while (at > 0) {
+        int order = sunder_str_compare(set->at[at - 1], text);
+        if (order == 0) {
+            return;
+        }
+        if (order < 0) {
+            break;
+        }
+        at -= 1;
+    }
+    if (set->count == set->max) {
+        set->full = true;
+        return;
+    }
+    memmove(set->at + at + 1, set->at + at, (set->count - at) * sizeof *set->at);
+    set->at[at] = text;
+    set->count += 1;
+}
+
+static void add_duty(struct sunder_judge *judge, uint16_t duty)
+{
+    uint32_t at = judge->duty_count;
+    while (at > 0 && judge->duties[at - 1] > duty) {
+        at -= 1;
+    }
+    if (at > 0 && judge->duties[at - 1] == duty) {
+        return;
+    }
+    if (judge->duty_count <= SUNDER_INTENT_DUTIES_MAX) { /* One over the bound is kept, and tells stage 7. */
+        memmove(judge->duties + at + 1, judge->duties + at, (judge->duty_count - at) * sizeof *judge->duties);
+        judge->duties[at] = duty;
+        judge->duty_count += 1;
+    }
+}
+
+struct act {
+    struct sunder_judge *judge;
+    struct sunder_catalogue_trouble *trouble;
+    struct text_set objects;
+    struct text_set cases;
+    bool wants_claimed_case; /* a duty without `case` expression, or no duty at all */
+    bool wants_task_cases;   /* a duty without `case` expression */
+    bool wants_object_cases; /* ... by an entry that is not shared */
+};
+
+static enum sunder_err derive(struct act *act, const struct sunder_expr *expr, struct text_set *set,
+    struct sunder_str field, bool *ret_errors)
+{
+    struct sunder_judge *judge = act->judge;
+    struct sunder_value value;
+    enum sunder_err err = sunder_expr_eval(expr, judge->env, judge->state.arena, &value);
+    if (err != SUNDER_OK || value.kind != SUNDER_VALUE_STRING) {
+        *ret_errors = true;
+        return SUNDER_OK;
+    }
+    if (sunder_identifier(value.text)) {
+        set_add(set, value.text);
+        return SUNDER_OK;
+    }
+    return sunder_judge_deny(judge, 5, SUNDER_STR("bad_identifier"), field,
+        SUNDER_STR("the catalogue makes a text of this act that is no identifier"));
+}
+
+/* An entry whose condition errors counts: it might have held (S41). */
+static bool entry_holds(const struct sunder_judge *judge, const struct sunder_catalogue_entry *entry)
+{
+    bool errors = false;
+    return entry->when == NULL ||
+           sunder_expr_holds(entry->when, judge->env, judge->state.arena, &errors) || errors;
+}
+
+static enum sunder_err add_entry(struct act *act, const struct sunder_catalogue_entry *entry)
+{
+    struct sunder_judge *judge = act->judge;
+    add_duty(judge, entry->duty.value);
+    judge->phases |= entry->phase;
+    judge->tier = entry->tier > judge->tier ? entry->tier : judge->tier;
+    if (entry->object != NULL) {
+        SUNDER_TRY(
+            derive(act, entry->object, &act->objects, SUNDER_STR("object"), &act->trouble->object_errors));
+    }
+    if (entry->case_id != NULL) {
+        SUNDER_TRY(derive(act, entry->case_id, &act->cases, SUNDER_STR("case"), &act->trouble->case_errors));
+    }
+    return SUNDER_OK;
+}
+
+/* Where the policy has no `case` expression for the duty, the claimed case and the bound ones stand (S39). */
+static void want_cases(struct act *act, const uint16_t *entries, uint32_t count)
+{
+    const struct sunder_policy *policy = act->judge->state.policy;
+    for (uint32_t i = 0; i < count; i++) {
+        bool made = false;
+        for (uint32_t j = 0; j < count; j++) {
+            const struct sunder_catalogue_entry *other = &policy->entries[entries[j]];
+            made = made || (other->case_id != NULL && other->duty.value == policy->entries[entries[i]].duty.value);
+        }
+        act->wants_task_cases = act->wants_task_cases || !made;
+        act->wants_object_cases = act->wants_object_cases || (!made && !policy->entries[entries[i]].shared);
+    }
+    act->wants_claimed_case = act->wants_task_cases || count == 0;
+}
+
+/* Every open case that a counting fact bound to the key (S39). */
+static enum sunder_err bound_cases(struct act *act, struct sunder_judge_keys *keys)
+{
+    struct sunder_judge *judge = act->judge;
+    for (uint32_t k = 0; k < keys->count; k++) {
+        const struct sunder_key_row *row = &keys->at[k].row;
+        for (uint32_t b = 0; b < row->bind_count; b++) {
+            struct sunder_key_row bound;
+            SUNDER_TRY(sunder_key_row_get(
+                &judge->state, judge->domain_id, SUNDER_SPACE_CASE, row->binds[b].case_id, &bound));
+            if ((bound.flags & SUNDER_KEY_CLOSED) == 0) {
+                set_add(&act->cases, row->binds[b].case_id);
+            }
+        }
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err keys_of(struct sunder_judge *judge, const struct sunder_str *texts, uint32_t count,
+    struct sunder_judge_keys *ret_keys)
+{
+    struct sunder_judge_key *keys = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_judge_key, count);
+    if (keys == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i].text = texts[i];
+    }
+    *ret_keys = (struct sunder_judge_keys){.at = keys, .count = count};
+    return SUNDER_OK;
+}
+
+static enum sunder_err finish(struct act *act)
+{
+    struct sunder_judge *judge = act->judge;
+    const struct sunder_event *event = judge->event;
+    judge->objects = act->objects.at;
+    judge->object_count = act->objects.count;
+    SUNDER_TRY(keys_of(judge, judge->objects, judge->object_count, &judge->object_keys));
+    SUNDER_TRY(sunder_judge_load(judge, &judge->object_keys, SUNDER_SPACE_OBJECT));
+    if (event->task.at != NULL) {
+        SUNDER_TRY(keys_of(judge, &event->task, 1, &judge->task_keys));
+        SUNDER_TRY(sunder_judge_load(judge, &judge->task_keys, SUNDER_SPACE_TASK));
+    }
+    if (act->wants_claimed_case && event->case_id.at != NULL) {
+        set_add(&act->cases, event->case_id);
+    }
+    judge->named_case_count = act->cases.count;
+    struct sunder_str *named = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, act->cases.count);
+    if (named == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    memcpy(named, act->cases.at, act->cases.count * sizeof *named);
+    judge->named_cases = named;
+    if (act->wants_object_cases) {
+        SUNDER_TRY(bound_cases(act, &judge->object_keys));
+    }
+    if (act->wants_task_cases) {
+        SUNDER_TRY(bound_cases(act, &judge->task_keys));
+    }
+    judge->cases = act->cases.at;
+    judge->case_count = act->cases.count;
+    judge->acts_full = act->objects.full || act->cases.full;
+    judge->objects_full = act->objects.full;
+    SUNDER_TRY(keys_of(judge, judge->cases, judge->case_count, &judge->case_keys));
+    return sunder_judge_load(judge, &judge->case_keys, SUNDER_SPACE_CASE);
+}
+
+enum sunder_err sunder_judge_duties(struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble)
+{
+    const struct sunder_policy *policy = judge->state.policy;
+    *ret_trouble = (struct sunder_catalogue_trouble){0};
+    if (policy->uses_expressions) {
+        SUNDER_TRY(fill_env(judge));
+    }
+    struct act act = {.judge = judge, .trouble = ret_trouble};
+    act.objects.max = SUNDER_INTENT_OBJECTS_MAX;
+    act.objects.at = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, SUNDER_INTENT_OBJECTS_MAX);
+    act.cases.max = SUNDER_INTENT_CASES_MAX;
+    act.cases.at = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, SUNDER_INTENT_CASES_MAX);
+    judge->duties = SUNDER_ARENA_NEW(judge->state.arena, uint16_t, SUNDER_INTENT_DUTIES_MAX + 2);
+    if (act.objects.at == NULL || act.cases.at == NULL || judge->duties == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < judge->event->objects.count; i++) {
+        set_add(&act.objects, judge->event->objects.at[i]);
+    }
+    uint16_t entries[256];
+    uint32_t max = sizeof entries / sizeof entries[0];
+    uint32_t count = sunder_policy_match(policy, judge->event->tool, judge->event->action, entries, max);
+    if (count > max) {
+        return SUNDER_ERR_FULL;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (entry_holds(judge, &policy->entries[entries[i]])) {
+            entries[kept] = entries[i];
+            kept += 1;
+        }
+    }
+    for (uint32_t i = 0; i < kept; i++) {
+        SUNDER_TRY(add_entry(&act, &policy->entries[entries[i]]));
+    }
+    want_cases(&act, entries, kept);
+    if (kept != 0 && sunder_str_equal(judge->principal, SUNDER_STR("unattributed"))) {
+        judge->tier = SUNDER_TIER_HIGH; /* S13 */
+    }
+    return finish(&act);
+}

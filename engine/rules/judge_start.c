@@ -1,0 +1,101 @@
+#include "engine/base/text.h"
+#include "engine/rules/judge.h"
+
+/* The event's value of a domain attribute. Domains are made of what the event says, never of what state says (S2). */
+static struct sunder_str attribute(const struct sunder_event *event, enum sunder_field field)
+{
+    switch ((uint32_t)field) {
+    case SUNDER_FIELD_TENANT:
+        return event->tenant;
+    case SUNDER_FIELD_AGENT:
+        return event->agent;
+    case SUNDER_FIELD_PRINCIPAL:
+        return event->principal;
+    case SUNDER_FIELD_TASK:
+        return event->task;
+    case SUNDER_FIELD_CASE:
+        return event->case_id;
+    case SUNDER_FIELD_OBJECT:
+        return event->objects.count != 0 ? event->objects.at[0] : event->object;
+    default:
+        return (struct sunder_str){0};
+    }
+}
+
+static struct sunder_str attribute_name(enum sunder_field field)
+{
+    static const struct sunder_str names[] = {
+#define FIELD_NAME(code, name, type) {name, sizeof(name) - 1},
+        SUNDER_FIELD_LIST(FIELD_NAME)
+#undef FIELD_NAME
+    };
+    return names[field];
+}
+
+enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struct sunder_event *event,
+    struct sunder_arena *arena, struct sunder_str *ret_domain, struct sunder_str *ret_missing)
+{
+    struct sunder_str domain = {0};
+    for (uint32_t i = 0; i < policy->domain_field_count; i++) {
+        struct sunder_str part = attribute(event, policy->domain_fields[i]);
+        if (!sunder_identifier(part)) {
+            *ret_domain = (struct sunder_str){0};
+            if (ret_missing != NULL) {
+                *ret_missing = attribute_name(policy->domain_fields[i]);
+            }
+            return SUNDER_OK;
+        }
+        domain = i == 0 ? part : sunder_text(arena, domain, SUNDER_STR("|"), part);
+        if (domain.at == NULL) {
+            return SUNDER_ERR_FULL;
+        }
+    }
+    *ret_domain = domain;
+    if (ret_missing != NULL) {
+        *ret_missing = (struct sunder_str){0};
+    }
+    return SUNDER_OK;
+}
+
+/* The stream time of a scope, or `otherwise` when it has none yet. */
+static enum sunder_err time_of(
+    const struct sunder_state *state, uint32_t scope, int64_t otherwise, int64_t *ret_time_ms)
+{
+    *ret_time_ms = otherwise;
+    if (scope == 0) {
+        return SUNDER_OK;
+    }
+    struct sunder_key key;
+    sunder_key_start(&key, SUNDER_TABLE_TIME, scope);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    *ret_time_ms = sunder_in_i64(&in);
+    return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_start(struct sunder_judge *judge, struct sunder_str domain)
+{
+    struct sunder_name tenant;
+    SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, judge->event->tenant, &tenant));
+    struct sunder_name name = tenant;
+    if (!sunder_str_equal(domain, judge->event->tenant)) {
+        SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, domain, &name));
+    }
+    judge->domain = domain;
+    judge->tenant_id = tenant.id;
+    judge->domain_id = name.id;
+    int64_t now = judge->event->at.timestamp_ms;
+    int64_t time_ms = now;
+    SUNDER_TRY(time_of(&judge->state, name.id, now, &time_ms));
+    now = time_ms > now ? time_ms : now;
+    if (tenant.id != name.id) { /* Copied kinds move every domain of the tenant. */
+        SUNDER_TRY(time_of(&judge->state, tenant.id, now, &time_ms));
+        now = time_ms > now ? time_ms : now;
+    }
+    judge->now_ms = now;
+    return SUNDER_OK;
+}

@@ -1,0 +1,80 @@
+#include "engine/rules/names.h"
+
+static void name_key(struct sunder_key *key, uint32_t scope, struct sunder_str text)
+{
+    sunder_key_start(key, SUNDER_TABLE_NAME, scope);
+    sunder_key_text(key, text);
+}
+
+enum sunder_err sunder_name_find(
+    const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name)
+{
+    struct sunder_key key;
+    name_key(&key, scope, text);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    if (err == SUNDER_ERR_NOT_FOUND) {
+        *ret_name = (struct sunder_name){0};
+        return SUNDER_OK;
+    }
+    SUNDER_TRY(err);
+    struct sunder_in in = sunder_in_of(value);
+    struct sunder_name name = {.id = sunder_in_u32(&in), .flags = sunder_in_u8(&in)};
+    if (in.failed || name.id == 0) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    *ret_name = name;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_name_flag(const struct sunder_state *state, uint32_t scope, struct sunder_str text,
+    struct sunder_name name, uint8_t flags)
+{
+    struct sunder_key key;
+    name_key(&key, scope, text);
+    uint8_t raw[5];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u32(&out, name.id);
+    sunder_out_u8(&out, flags);
+    return sunder_row_put(state, &key, &out);
+}
+
+static enum sunder_err next_id(const struct sunder_state *state, uint32_t *ret_id)
+{
+    struct sunder_key key;
+    sunder_key_start(&key, SUNDER_TABLE_COUNTER, 0);
+    struct sunder_str value;
+    uint32_t id = 1;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    if (err == SUNDER_OK) {
+        struct sunder_in in = sunder_in_of(value);
+        id = sunder_in_u32(&in);
+        if (in.failed || id == 0) {
+            return SUNDER_ERR_CORRUPT;
+        }
+    } else if (err != SUNDER_ERR_NOT_FOUND) {
+        return err;
+    }
+    if (id == UINT32_MAX) {
+        return SUNDER_ERR_FULL;
+    }
+    uint8_t raw[4];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u32(&out, id + 1);
+    SUNDER_TRY(sunder_row_put(state, &key, &out));
+    *ret_id = id;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_name_intern(
+    const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name)
+{
+    struct sunder_name name;
+    SUNDER_TRY(sunder_name_find(state, scope, text, &name));
+    if (name.id == 0) {
+        SUNDER_TRY(next_id(state, &name.id));
+        SUNDER_TRY(sunder_name_flag(state, scope, text, name, 0));
+    }
+    *ret_name = name;
+    return SUNDER_OK;
+}

@@ -1,0 +1,30 @@
+/* Names as small numbers: tenants, domains and subjects are written once and referred to by id, which keeps rows and keys
+ * short. Ids are given in the order of first mention by fold, so every node gives the same ones.
+ * Row NAME: u32 id, u8 flags. Pure; the view's thread. */
+#pragma once
+
+#include "engine/rules/rows.h"
+
+/* Tenants and domains are named in this scope, subjects and tasks in the scope of their tenant. */
+#define SUNDER_SCOPE_ROOT 0u
+
+#define SUNDER_NAME_QUARANTINED 1u /* S37: a quarantined subject. */
+#define SUNDER_NAME_HAS_EDGES 2u   /* Delegation edges lead to this agent. */
+
+/* id 0: nobody has that name yet, so it has no history. */
+struct sunder_name {
+    uint32_t id;
+    uint8_t flags;
+};
+
+/* Looks a name up; an unknown one is no error: id 0. */
+SUNDER_MUST_USE enum sunder_err sunder_name_find(
+    const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name);
+
+/* Looks it up and gives it the next id when it is new. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_name_intern(
+    const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name);
+
+/* Changes the flags of a name that exists. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_name_flag(const struct sunder_state *state, uint32_t scope,
+    struct sunder_str text, struct sunder_name name, uint8_t flags);

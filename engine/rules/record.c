@@ -1,0 +1,283 @@
+#include "engine/rules/record.h"
+
+#include "engine/base/hash.h"
+
+static void record_key(struct sunder_key *key, uint64_t position)
+{
+    sunder_key_start(key, SUNDER_TABLE_RECORD, 0);
+    sunder_key_u64(key, position);
+}
+
+static void write_texts(struct sunder_out *out, struct sunder_strs texts)
+{
+    sunder_out_u16(out, (uint16_t)texts.count);
+    for (uint32_t i = 0; i < texts.count; i++) {
+        sunder_out_text(out, texts.at[i]);
+    }
+}
+
+static void write_rules(struct sunder_out *out, const struct sunder_record_rule *rules, uint32_t count)
+{
+    sunder_out_u16(out, (uint16_t)count);
+    for (uint32_t i = 0; i < count; i++) {
+        sunder_out_u16(out, rules[i].rule);
+        sunder_out_text(out, rules[i].text);
+    }
+}
+
+static uint32_t texts_bytes(struct sunder_strs texts)
+{
+    uint32_t bytes = 2;
+    for (uint32_t i = 0; i < texts.count; i++) {
+        bytes += 2 + texts.at[i].len;
+    }
+    return bytes;
+}
+
+static uint32_t rules_bytes(const struct sunder_record_rule *rules, uint32_t count)
+{
+    uint32_t bytes = 2;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += 4 + rules[i].text.len;
+    }
+    return bytes;
+}
+
+enum sunder_err sunder_record_put(const struct sunder_state *state, const struct sunder_record *record)
+{
+    uint32_t size = 96 + record->intent.len + record->task.len + record->currency.len + (2 * record->duty_count) +
+                    texts_bytes(record->subjects) + texts_bytes(record->objects) + texts_bytes(record->cases) +
+                    rules_bytes(record->measures, record->measure_count) +
+                    rules_bytes(record->rule_keys, record->rule_key_count);
+    struct sunder_out out = sunder_row_buffer(state, size);
+    sunder_out_u64(&out, record->decided_position);
+    sunder_out_i64(&out, record->decided_ms);
+    sunder_out_i64(&out, record->fact_ms);
+    sunder_out_u32(&out, record->domain);
+    sunder_out_u8(&out, (uint8_t)record->verdict);
+    sunder_out_u8(&out, (uint8_t)record->state);
+    sunder_out_u8(&out, (uint8_t)((record->reached_rules ? 1u : 0u) | (record->has_amount ? 2u : 0u)));
+    sunder_out_u8(&out, record->phases);
+    sunder_out_bytes(&out, record->digest.bytes, sizeof record->digest.bytes);
+    sunder_out_text(&out, record->intent);
+    sunder_out_text(&out, record->task);
+    write_texts(&out, record->subjects);
+    write_texts(&out, record->objects);
+    write_texts(&out, record->cases);
+    sunder_out_u16(&out, (uint16_t)record->duty_count);
+    for (uint32_t i = 0; i < record->duty_count; i++) {
+        sunder_out_u16(&out, record->duties[i]);
+    }
+    sunder_out_i64(&out, record->amount_micro);
+    sunder_out_text(&out, record->currency);
+    write_rules(&out, record->measures, record->measure_count);
+    write_rules(&out, record->rule_keys, record->rule_key_count);
+    struct sunder_key key;
+    record_key(&key, record->position);
+    return sunder_row_put(state, &key, &out);
+}
+
+enum sunder_err sunder_record_remove(const struct sunder_state *state, uint64_t position)
+{
+    struct sunder_key key;
+    record_key(&key, position);
+    return sunder_row_remove(state, &key);
+}
+
+static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct sunder_strs *ret_texts)
+{
+    uint32_t count = sunder_in_u16(in);
+    struct sunder_str *texts = SUNDER_ARENA_NEW(arena, struct sunder_str, count);
+    if (texts == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        texts[i] = sunder_str_copy(arena, sunder_in_text(in));
+    }
+    *ret_texts = (struct sunder_strs){texts, count};
+    return !in->failed;
+}
+
+static bool read_rules(
+    struct sunder_in *in, struct sunder_arena *arena, struct sunder_record_rule **ret_rules, uint32_t *ret_count)
+{
+    uint32_t count = sunder_in_u16(in);
+    struct sunder_record_rule *rules = SUNDER_ARENA_NEW(arena, struct sunder_record_rule, count);
+    if (rules == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        rules[i].rule = sunder_in_u16(in);
+        rules[i].text = sunder_str_copy(arena, sunder_in_text(in));
+    }
+    *ret_rules = rules;
+    *ret_count = count;
+    return !in->failed;
+}
+
+static bool read_record(struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
+{
+    record->decided_position = sunder_in_u64(in);
+    record->decided_ms = sunder_in_i64(in);
+    record->fact_ms = sunder_in_i64(in);
+    record->domain = sunder_in_u32(in);
+    record->verdict = (enum sunder_verdict)sunder_in_u8(in);
+    record->state = (enum sunder_fact_state)sunder_in_u8(in);
+    uint8_t flags = sunder_in_u8(in);
+    record->reached_rules = (flags & 1u) != 0;
+    record->has_amount = (flags & 2u) != 0;
+    record->phases = sunder_in_u8(in);
+    const uint8_t *digest = sunder_in_bytes(in, sizeof record->digest.bytes);
+    if (digest != NULL) {
+        memcpy(record->digest.bytes, digest, sizeof record->digest.bytes);
+    }
+    record->intent = sunder_str_copy(arena, sunder_in_text(in));
+    record->task = sunder_str_copy(arena, sunder_in_text(in));
+    if (!read_texts(in, arena, &record->subjects) || !read_texts(in, arena, &record->objects) ||
+        !read_texts(in, arena, &record->cases)) {
+        return false;
+    }
+    record->duty_count = sunder_in_u16(in);
+    record->duties = SUNDER_ARENA_NEW(arena, uint16_t, record->duty_count);
+    if (record->duties == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < record->duty_count; i++) {
+        record->duties[i] = sunder_in_u16(in);
+    }
+    record->amount_micro = sunder_in_i64(in);
+    record->currency = sunder_str_copy(arena, sunder_in_text(in));
+    return read_rules(in, arena, &record->measures, &record->measure_count) &&
+           read_rules(in, arena, &record->rule_keys, &record->rule_key_count);
+}
+
+enum sunder_err sunder_record_get(
+    const struct sunder_state *state, uint64_t position, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    record_key(&key, position);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_ERR_CORRUPT : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    *ret_record = (struct sunder_record){.position = position};
+    if (!read_record(&in, state->arena, ret_record)) {
+        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
+    }
+    bool sane = !in.failed && in.pos == in.len && ret_record->subjects.count != 0;
+    return sane ? SUNDER_OK : SUNDER_ERR_CORRUPT;
+}
+
+static enum sunder_err find_at(const struct sunder_state *state, const struct sunder_key *key, bool *ret_found,
+    struct sunder_record *ret_record)
+{
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, key, &value);
+    *ret_found = err == SUNDER_OK;
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    uint64_t position = sunder_in_u64(&in);
+    return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
+}
+
+static enum sunder_err point_at(const struct sunder_state *state, const struct sunder_key *key, uint64_t position)
+{
+    uint8_t raw[8];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u64(&out, position);
+    return sunder_row_put(state, key, &out);
+}
+
+static void intent_key(struct sunder_key *key, uint32_t tenant, struct sunder_str intent)
+{
+    sunder_key_start(key, SUNDER_TABLE_INTENT, tenant);
+    sunder_key_text(key, intent);
+}
+
+static void retry_key(struct sunder_key *key, uint32_t tenant, uint32_t agent, struct sunder_str idempotency_key)
+{
+    sunder_key_start(key, SUNDER_TABLE_RETRY, tenant);
+    sunder_key_u32(key, agent);
+    sunder_key_text(key, idempotency_key);
+}
+
+enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t tenant, struct sunder_str intent,
+    bool *ret_found, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    intent_key(&key, tenant, intent);
+    return find_at(state, &key, ret_found, ret_record);
+}
+
+enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t tenant, uint32_t agent,
+    struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    retry_key(&key, tenant, agent, idempotency_key);
+    return find_at(state, &key, ret_found, ret_record);
+}
+
+enum sunder_err sunder_record_index(
+    const struct sunder_state *state, uint32_t tenant, struct sunder_str intent, uint64_t position)
+{
+    struct sunder_key key;
+    intent_key(&key, tenant, intent);
+    return point_at(state, &key, position);
+}
+
+enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t tenant, uint32_t agent,
+    struct sunder_str idempotency_key, uint64_t position)
+{
+    struct sunder_key key;
+    retry_key(&key, tenant, agent, idempotency_key);
+    return point_at(state, &key, position);
+}
+
+/* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */
+#define SOURCE_BYTES_MAX 200u
+
+static void copy_key(struct sunder_key *key, uint32_t tenant, struct sunder_str source, struct sunder_str event)
+{
+    sunder_key_start(key, SUNDER_TABLE_COPY, tenant);
+    if (source.len <= SOURCE_BYTES_MAX) {
+        sunder_key_u8(key, (uint8_t)source.len);
+        sunder_key_text(key, source);
+    } else {
+        uint8_t hash[32];
+        sunder_hash_256(source, hash);
+        sunder_key_u8(key, UINT8_MAX);
+        sunder_key_text(key, (struct sunder_str){(const char *)hash, sizeof hash});
+    }
+    sunder_key_text(key, event);
+}
+
+enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t tenant, struct sunder_str source,
+    struct sunder_str event, bool *ret_found, int64_t *ret_time_ms)
+{
+    struct sunder_key key;
+    copy_key(&key, tenant, source, event);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    *ret_found = err == SUNDER_OK;
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    *ret_time_ms = sunder_in_i64(&in);
+    return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
+}
+
+enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t tenant, struct sunder_str source,
+    struct sunder_str event, int64_t time_ms)
+{
+    struct sunder_key key;
+    copy_key(&key, tenant, source, event);
+    uint8_t raw[8];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_i64(&out, time_ms);
+    return sunder_row_put(state, &key, &out);
+}

@@ -1,0 +1,79 @@
+/* A record: an intent as it was decided (or an observed act), by its position. It answers copies (S7), outcomes (S6, S8) and
+ * gives evidence its names. Pure; the view's thread. */
+#pragma once
+
+#include "engine/rules/rows.h"
+
+enum sunder_fact_state {
+    SUNDER_FACT_NONE, /* denied or escalated: no fact */
+    SUNDER_FACT_RESERVED,
+    SUNDER_FACT_CONFIRMED,
+    SUNDER_FACT_RELEASED,
+};
+
+/* A key of a rule's own `per`, or the value that a limit took from it; by the rule's index. */
+struct sunder_record_rule {
+    uint16_t rule;
+    struct sunder_str text;
+};
+
+/* position    where its fact stands: of the decision, or of a late outcome (S8)
+ * decided_*   position and stream time of the decision; they answer copies and give the decision's id
+ * fact_ms     stream time of the fact
+ * subjects    names, S12 order; duties: ids
+ * Strings are copies in the arena. */
+struct sunder_record {
+    uint64_t position;
+    uint64_t decided_position;
+    int64_t decided_ms;
+    int64_t fact_ms;
+    uint32_t domain;
+    enum sunder_verdict verdict;
+    enum sunder_fact_state state;
+    bool reached_rules; /* stage 8: an attempt */
+    uint8_t phases;
+    struct sunder_digest digest;
+    struct sunder_str intent;
+    struct sunder_str task;
+    struct sunder_strs subjects;
+    struct sunder_strs objects;
+    struct sunder_strs cases;
+    uint16_t *duties;
+    uint32_t duty_count;
+    bool has_amount;
+    int64_t amount_micro;
+    struct sunder_str currency;
+    struct sunder_record_rule *measures;
+    uint32_t measure_count;
+    struct sunder_record_rule *rule_keys;
+    uint32_t rule_key_count;
+};
+
+/* Reads the record at a position. SUNDER_ERR_CORRUPT: there is none, since positions come from state. */
+SUNDER_MUST_USE enum sunder_err sunder_record_get(
+    const struct sunder_state *state, uint64_t position, struct sunder_record *ret_record);
+
+/* Writes it at record->position. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_record_put(
+    const struct sunder_state *state, const struct sunder_record *record);
+SUNDER_MUST_USE enum sunder_err sunder_record_remove(const struct sunder_state *state, uint64_t position);
+
+/* The latest remembered intent with this id; *ret_found false when there is none. */
+SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t tenant,
+    struct sunder_str intent, bool *ret_found, struct sunder_record *ret_record);
+
+/* The same by (agent, idempotency key). */
+SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t tenant,
+    uint32_t agent, struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record);
+
+/* Makes ids and idempotency keys point at a position. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_record_index(
+    const struct sunder_state *state, uint32_t tenant, struct sunder_str intent, uint64_t position);
+SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t tenant,
+    uint32_t agent, struct sunder_str idempotency_key, uint64_t position);
+
+/* Whether an event of another kind was seen before, and when: COPY rows. */
+SUNDER_MUST_USE enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t tenant,
+    struct sunder_str source, struct sunder_str event, bool *ret_found, int64_t *ret_time_ms);
+SUNDER_MUST_USE enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t tenant,
+    struct sunder_str source, struct sunder_str event, int64_t time_ms);

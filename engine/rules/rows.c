@@ -1,0 +1,97 @@
+#include "engine/rules/rows.h"
+
+#include "engine/base/must.h"
+
+uint16_t sunder_space_own(const struct sunder_policy *policy, const struct sunder_rule *rule)
+{
+    return (uint16_t)(SUNDER_SPACE_RULE + (rule - policy->rules));
+}
+
+uint16_t sunder_space_of(const struct sunder_policy *policy, const struct sunder_rule *rule)
+{
+    switch (rule->per) {
+    case SUNDER_PER_OBJECT:
+        return SUNDER_SPACE_OBJECT;
+    case SUNDER_PER_CASE:
+        return SUNDER_SPACE_CASE;
+    case SUNDER_PER_TASK:
+        return SUNDER_SPACE_TASK;
+    case SUNDER_PER_TENANT:
+        return SUNDER_SPACE_TENANT;
+    case SUNDER_PER_NONE:
+    case SUNDER_PER_EXPR:
+        break;
+    }
+    return sunder_space_own(policy, rule);
+}
+
+static void key_bytes(struct sunder_key *key, const void *bytes, uint32_t len)
+{
+    SUNDER_MUST(len <= SUNDER_ROW_KEY_MAX - key->len);
+    if (len != 0) {
+        memcpy(key->bytes + key->len, bytes, len);
+    }
+    key->len += len;
+}
+
+void sunder_key_start(struct sunder_key *key, enum sunder_table table, uint32_t scope)
+{
+    key->bytes[0] = (uint8_t)table;
+    key->len = 1;
+    sunder_key_u32(key, scope);
+}
+
+void sunder_key_u8(struct sunder_key *key, uint8_t value)
+{
+    key_bytes(key, &value, 1);
+}
+
+void sunder_key_u16(struct sunder_key *key, uint16_t value)
+{
+    uint8_t raw[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    key_bytes(key, raw, sizeof raw);
+}
+
+void sunder_key_u32(struct sunder_key *key, uint32_t value)
+{
+    uint8_t raw[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    key_bytes(key, raw, sizeof raw);
+}
+
+void sunder_key_u64(struct sunder_key *key, uint64_t value)
+{
+    sunder_key_u32(key, (uint32_t)(value >> 32));
+    sunder_key_u32(key, (uint32_t)value);
+}
+
+void sunder_key_text(struct sunder_key *key, struct sunder_str text)
+{
+    key_bytes(key, text.at, text.len);
+}
+
+enum sunder_err sunder_row_get(
+    const struct sunder_state *state, const struct sunder_key *key, struct sunder_str *ret_value)
+{
+    return state->view->get(state->view->ctx, sunder_key_str(key), ret_value);
+}
+
+enum sunder_err sunder_row_put(
+    const struct sunder_state *state, const struct sunder_key *key, const struct sunder_out *out)
+{
+    if (out->failed || out->len > SUNDER_ROW_VALUE_MAX) {
+        return SUNDER_ERR_FULL;
+    }
+    return state->rows->put(state->rows->ctx, sunder_key_str(key), sunder_out_str(out));
+}
+
+enum sunder_err sunder_row_remove(const struct sunder_state *state, const struct sunder_key *key)
+{
+    return state->rows->remove(state->rows->ctx, sunder_key_str(key));
+}
+
+struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size)
+{
+    struct sunder_out out = sunder_out_of(sunder_arena_alloc_raw(state->arena, size, 1), size);
+    out.failed = out.at == NULL;
+    return out;
+}

@@ -1,0 +1,105 @@
+/* Rows of state: their tables, keys and small helpers to read and write them. What is in each row is said where its module
+ * reads and writes it; this is the list of all of them.
+ *
+ *   table    key                                      value
+ *   COUNTER  -                                        next name id
+ *   NAME     scope id, text                           name id, flags         (names.h)
+ *   TIME     domain id | tenant id                    stream time
+ *   INTENT   tenant id, intent id                     position of its record
+ *   RECORD   position                                 the intent as decided  (record.h)
+ *   RETRY    tenant id, agent id, idempotency key     position of its record
+ *   COPY     tenant id, source, event id              stream time            (kinds other than intent)
+ *   EDGES    tenant id, `to` id                       delegation edges       (edges.h)
+ *   TASK     tenant id, task                          the task               (task.h)
+ *   KEY      domain id, space, key                    facts under a key      (key_row.h)
+ *   SERIES   domain id, space, class, subject, element, key[, chunk]         (series.h)
+ *   MEMBER   domain id, space, subject, key           counting facts of a subject under a wide key
+ *
+ * A position is the offset of the source record at its home. Numbers in keys are big-endian, so that keys sort as numbers.
+ * Pure; the view's thread. */
+#pragma once
+
+#include "engine/base/bytes.h"
+#include "engine/policy/policy.h"
+#include "engine/view.h"
+
+enum sunder_table {
+    SUNDER_TABLE_COUNTER = 1,
+    SUNDER_TABLE_NAME,
+    SUNDER_TABLE_TIME,
+    SUNDER_TABLE_INTENT,
+    SUNDER_TABLE_RECORD,
+    SUNDER_TABLE_RETRY,
+    SUNDER_TABLE_COPY,
+    SUNDER_TABLE_EDGES,
+    SUNDER_TABLE_TASK,
+    SUNDER_TABLE_KEY,
+    SUNDER_TABLE_SERIES,
+    SUNDER_TABLE_MEMBER,
+    SUNDER_TABLE_END,
+};
+
+/* A key under construction; `bytes` is enough for every key there is. */
+struct sunder_key {
+    uint8_t bytes[SUNDER_ROW_KEY_MAX];
+    uint32_t len;
+};
+
+/* Everything that reading or writing state needs, in one place. `rows` is NULL while deciding. */
+struct sunder_state {
+    const struct sunder_policy *policy;
+    const struct sunder_view *view;
+    const struct sunder_rows *rows;
+    struct sunder_arena *arena;
+};
+
+/* The spaces of KEY, SERIES and MEMBER rows: what kind of key the text is. Rules with their own `per` expression have spaces of
+ * their own from SUNDER_SPACE_RULE up, by the rule's index. Limits keep their series in a space of their own in any case. */
+enum {
+    SUNDER_SPACE_OBJECT = 1,
+    SUNDER_SPACE_CASE = 2,
+    SUNDER_SPACE_TASK = 3,
+    SUNDER_SPACE_TENANT = 4,
+    SUNDER_SPACE_RULE = 16,
+};
+
+/* The space that a rule's key row lives in (separation, requires). */
+uint16_t sunder_space_of(const struct sunder_policy *policy, const struct sunder_rule *rule);
+/* The space of a rule's own series (limits). */
+uint16_t sunder_space_own(const struct sunder_policy *policy, const struct sunder_rule *rule);
+
+/* Starts a key: the table and a 32-bit scope (0 where there is none). */
+void sunder_key_start(struct sunder_key *key, enum sunder_table table, uint32_t scope);
+void sunder_key_u8(struct sunder_key *key, uint8_t value);
+void sunder_key_u16(struct sunder_key *key, uint16_t value);
+void sunder_key_u32(struct sunder_key *key, uint32_t value);
+void sunder_key_u64(struct sunder_key *key, uint64_t value);
+/* Appends text. SUNDER_MUST: it fits; callers bound their texts by SUNDER_IDENTIFIER_BYTES_MAX. */
+void sunder_key_text(struct sunder_key *key, struct sunder_str text);
+
+static inline struct sunder_str sunder_key_str(const struct sunder_key *key)
+{
+    return (struct sunder_str){(const char *)key->bytes, key->len};
+}
+
+/* Reads a row; SUNDER_ERR_NOT_FOUND when there is none. ret_value is a view (view.h). */
+SUNDER_MUST_USE enum sunder_err sunder_row_get(
+    const struct sunder_state *state, const struct sunder_key *key, struct sunder_str *ret_value);
+
+/* Writes a row. SUNDER_ERR_FULL when `out` overflowed or the store has no room. */
+SUNDER_MUST_USE enum sunder_err sunder_row_put(
+    const struct sunder_state *state, const struct sunder_key *key, const struct sunder_out *out);
+SUNDER_MUST_USE enum sunder_err sunder_row_remove(
+    const struct sunder_state *state, const struct sunder_key *key);
+
+/* Memory for the value of one row, from the arena; failed == true when there is no room. */
+struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size);
+
+/* Returns from the calling function when `expr` is an error. */
+#define SUNDER_TRY(expr)                                                                           \
+    do {                                                                                           \
+        enum sunder_err try_err = (expr);                                                          \
+        if (try_err != SUNDER_OK) {                                                                \
+            return try_err;                                                                        \
+        }                                                                                          \
+    } while (0)

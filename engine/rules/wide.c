@@ -1,0 +1,176 @@
+#include "engine/rules/wide.h"
+
+static bool rule_has(const struct sunder_rule *rule, uint16_t element)
+{
+    if (element >= SUNDER_ELEMENT_PHASE) {
+        return rule->kind == SUNDER_RULE_SEPARATION && (rule->phases & (element - SUNDER_ELEMENT_PHASE)) != 0;
+    }
+    for (uint32_t i = 0; i < rule->duty_count; i++) {
+        if (rule->duties[i].value == element) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct sunder_wide_need sunder_wide_needs(const struct sunder_policy *policy, uint16_t space, uint16_t element)
+{
+    struct sunder_wide_need need = {0};
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct sunder_rule *rule = &policy->rules[i];
+        if (rule->kind == SUNDER_RULE_LIMIT || sunder_space_of(policy, rule) != space || !rule_has(rule, element)) {
+            continue;
+        }
+        const uint32_t in_any_role = SUNDER_ROLE_AGENT | SUNDER_ROLE_DELEGATOR | SUNDER_ROLE_PRINCIPAL |
+                                     SUNDER_ROLE_CREDENTIAL;
+        need.subject = need.subject || (rule->by & in_any_role) != 0;
+        need.actor = need.actor || (rule->by & SUNDER_ROLE_ACTOR) != 0;
+        need.task = need.task || (rule->by & SUNDER_ROLE_TASK) != 0;
+        need.all = need.all || rule->by == 0;
+    }
+    return need;
+}
+
+/* What to do to one series: append the fact, or mark it. */
+struct change {
+    const struct sunder_key_fact *fact;
+    bool append;
+    bool released;
+};
+
+static enum sunder_err apply(const struct sunder_state *state, const struct sunder_key_row *row,
+    const struct change *change, struct sunder_series series)
+{
+    series.domain = row->domain;
+    series.space = row->space;
+    series.key = row->key;
+    if (!change->append) {
+        return sunder_series_mark(state, &series, change->fact->position, change->released);
+    }
+    struct sunder_series_entry entry = {
+        .position = change->fact->position,
+        .time_ms = change->fact->time_ms,
+        .released = change->fact->released,
+    };
+    return sunder_series_append(state, &series, &entry, INT64_MIN);
+}
+
+static enum sunder_err apply_element(const struct sunder_state *state, const struct sunder_key_row *row,
+    const struct change *change, uint16_t element)
+{
+    const struct sunder_key_fact *fact = change->fact;
+    struct sunder_wide_need need = sunder_wide_needs(state->policy, row->space, element);
+    for (uint32_t i = 0; need.subject && i < fact->subject_count; i++) {
+        struct sunder_series series = {.class = SUNDER_CLASS_SUBJECT, .subject = fact->subjects[i], .element = element};
+        SUNDER_TRY(apply(state, row, change, series));
+    }
+    if (need.actor && fact->subject_count != 0) {
+        struct sunder_series series = {.class = SUNDER_CLASS_ACTOR, .subject = fact->subjects[0], .element = element};
+        SUNDER_TRY(apply(state, row, change, series));
+    }
+    if (need.task && fact->task != 0) {
+        struct sunder_series series = {.class = SUNDER_CLASS_TASK, .subject = fact->task, .element = element};
+        SUNDER_TRY(apply(state, row, change, series));
+    }
+    if (need.all) {
+        struct sunder_series series = {.class = SUNDER_CLASS_ALL, .element = element};
+        SUNDER_TRY(apply(state, row, change, series));
+    }
+    return SUNDER_OK;
+}
+
+static enum sunder_err apply_all(
+    const struct sunder_state *state, const struct sunder_key_row *row, const struct change *change)
+{
+    for (uint32_t i = 0; i < change->fact->duty_count; i++) {
+        SUNDER_TRY(apply_element(state, row, change, change->fact->duties[i]));
+    }
+    for (uint32_t bit = 1; bit <= SUNDER_PHASE_EXECUTE; bit <<= 1) {
+        if ((change->fact->phases & bit) != 0) {
+            SUNDER_TRY(apply_element(state, row, change, (uint16_t)(SUNDER_ELEMENT_PHASE + bit)));
+        }
+    }
+    return SUNDER_OK;
+}
+
+/* MEMBER row: u32 counting facts, i64 epoch (the closed position they are counted in). Only objects and cases can be closed, so
+ * only they need it. */
+static bool has_members(const struct sunder_key_row *row)
+{
+    return row->space == SUNDER_SPACE_OBJECT || row->space == SUNDER_SPACE_CASE;
+}
+
+static void member_key(struct sunder_key *key, const struct sunder_key_row *row, uint32_t subject)
+{
+    sunder_key_start(key, SUNDER_TABLE_MEMBER, row->domain);
+    sunder_key_u16(key, row->space);
+    sunder_key_u32(key, subject);
+    sunder_key_text(key, row->key);
+}
+
+static enum sunder_err member_get(
+    const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, uint32_t *ret_count)
+{
+    struct sunder_key key;
+    member_key(&key, row, subject);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    *ret_count = 0;
+    if (err == SUNDER_ERR_NOT_FOUND) {
+        return SUNDER_OK;
+    }
+    SUNDER_TRY(err);
+    struct sunder_in in = sunder_in_of(value);
+    uint32_t count = sunder_in_u32(&in);
+    int64_t epoch = sunder_in_i64(&in);
+    if (in.failed) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    *ret_count = epoch == row->closed ? count : 0;
+    return SUNDER_OK;
+}
+
+static enum sunder_err members_add(const struct sunder_state *state, const struct sunder_key_row *row,
+    const struct sunder_key_fact *fact, int delta)
+{
+    if (!has_members(row) || (int64_t)fact->position <= row->closed) {
+        return SUNDER_OK;
+    }
+    for (uint32_t i = 0; i < fact->subject_count; i++) {
+        uint32_t count = 0;
+        SUNDER_TRY(member_get(state, row, fact->subjects[i], &count));
+        struct sunder_key key;
+        member_key(&key, row, fact->subjects[i]);
+        uint8_t raw[12];
+        struct sunder_out out = sunder_out_of(raw, sizeof raw);
+        sunder_out_u32(&out, count + (uint32_t)delta);
+        sunder_out_i64(&out, row->closed);
+        SUNDER_TRY(sunder_row_put(state, &key, &out));
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_wide_add(
+    const struct sunder_state *state, const struct sunder_key_row *row, const struct sunder_key_fact *fact)
+{
+    struct change change = {.fact = fact, .append = true, .released = fact->released};
+    SUNDER_TRY(apply_all(state, row, &change));
+    return fact->released ? SUNDER_OK : members_add(state, row, fact, 1);
+}
+
+enum sunder_err sunder_wide_mark(const struct sunder_state *state, const struct sunder_key_row *row,
+    const struct sunder_key_fact *fact, bool released)
+{
+    struct change change = {.fact = fact, .released = released};
+    SUNDER_TRY(apply_all(state, row, &change));
+    return members_add(state, row, fact, released ? -1 : 1);
+}
+
+enum sunder_err sunder_wide_member(
+    const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, bool *ret_member)
+{
+    uint32_t count = 0;
+    SUNDER_TRY(member_get(state, row, subject, &count));
+    *ret_member = count != 0;
+    return SUNDER_OK;
+}
