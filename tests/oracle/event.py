@@ -89,10 +89,11 @@ def decode(value, policy, limits):
         return event
     if value.get("time") is not None and (not isinstance(value["time"], str) or parse_time(value["time"]) is None):
         event.problems.add(("malformed", "time"))
+    _envelope(event)
     if not isinstance(event.data, dict):
         event.problems.add(("malformed", "data"))
         event.data = {}
-    _envelope(event)
+        return event
     schema = dict(FIELDS[event.kind])
     if event.kind in ("outcome", "case"):
         schema.update({name: "text" for name in policy.domain if name not in schema})

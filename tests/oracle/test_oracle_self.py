@@ -1,0 +1,726 @@
+"""Examples by hand for each rule, with what must come out written from the text; run on the oracle, and on
+`sunder replay` when SUNDER_BIN names it. `pytest tests/oracle/test_oracle_self.py`"""
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import oracle
+from cases import (CATALOGUE, PAIR, V2C, closed, control, edge, event, intent, lines, observed, outcome, policy, task,
+                   told)
+from compare import Engine, compare, properties, shrink
+from generate import Options, generate
+from values import canonical, digest_text, home, is_identifier, murmur2, number_es6, parse_decimal, parse_time, plain
+
+FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_engine.py")
+
+
+def by_oracle(text, events, _, partitions):
+    return oracle.replay(text, b"\n".join(lines(events)), partitions)[0]
+
+
+def by_engine(text, events, folder, partitions):
+    raw, _ = Engine(os.environ["SUNDER_BIN"], str(folder)).replay(text, lines(events), partitions)
+    return [json.loads(line) for line in raw]
+
+
+@pytest.fixture(params=["oracle", "sunder"])
+def decide(request, tmp_path):
+    """decide(policy text, events) -> records."""
+    if request.param == "sunder" and not os.environ.get("SUNDER_BIN"):
+        pytest.skip("SUNDER_BIN is not set")
+    run = by_oracle if request.param == "oracle" else by_engine
+    return lambda text, events, partitions=None: run(text, events, tmp_path, partitions)
+
+
+def check(decide, text, *pairs):
+    """Each pair is an event and the line, or list of lines, that its records are told as."""
+    records = decide(text, [one for one, _ in pairs])
+    expected = [line for _, want in pairs for line in ([want] if isinstance(want, str) else want)]
+    assert [told(record) for record in records] == expected
+    return records
+
+
+# ---- order, time, homes
+
+def test_S1_decisions_follow_the_log_and_not_claimed_time(decide):
+    first = {**intent("i1", "a", "create"), "time": "2030-01-01T00:00:00Z"}
+    second = {**intent("i2", "a", "submit"), "time": "2020-01-01T00:00:00Z"}
+    check(decide, policy(PAIR % ""), (first, "allow"), (second, "deny pair@a/V1<i1+user:of-a/V1"))
+
+
+def test_S2_a_record_is_decided_at_home_whatever_partition_it_lies_on(decide):
+    records = decide(policy(PAIR % ""), [
+        {**intent("i1", "a", "create", at=1), "sunderpartition": 0, "sunderoffset": 5},
+        {**intent("i2", "a", "submit", at=2), "sunderpartition": 3, "sunderoffset": 5},
+        {**intent("i3", "a", "read", at=3), "sunderpartition": 1, "sunderoffset": 90}])
+    at_home = home("acme", 4)
+    assert [told(record) for record in records] == ["allow", "deny pair@a/V1<i1+user:of-a/V1", "allow"]
+    assert {record["data"]["source"]["partition"] for record in records} == {at_home}
+    lies = [0, 3, 1]
+    last, wanted = -1, []
+    for partition, offset in zip(lies, [5, 5, 90]):
+        last = max(last + 1, offset) if partition == at_home else last + 1
+        wanted.append(last)
+    assert [record["data"]["source"]["offset"] for record in records] == wanted
+    assert [record["id"] for record in records] == [f"sunder.intents/{at_home}/{offset}" for offset in wanted]
+
+
+def test_S2_a_finer_domain_needs_its_attributes(decide):
+    text = policy("rules:\n  - {separation: pair, duties: [vendor.create, payment.submit], at_most: 1, per: case}\n",
+                  head="domain: [tenant, case]\n")
+    check(decide, text,
+          (intent("i1", "a", "create", case="C1"), "allow"),
+          (intent("i1", "a", "create", case="C2"), "allow"),
+          (intent("i2", "a", "submit", case="C2"), "deny pair@a/C2<i1+user:of-a/C2"),
+          (intent("i3", "a", "submit"), "deny context_missing:case"),
+          (outcome("i1", "executed"), "dead_letter domain_missing case"),
+          (outcome("i1", "executed", case="C1", id_="o2"), "outcome confirmed"))
+
+
+def test_S3_stream_time_never_goes_back(decide):
+    records = decide(policy(), [intent("i1", "a", "read", at=1000), intent("i2", "a", "read", at=400),
+                                intent("i3", "a", "read", at=1001)])
+    assert [record["data"]["stream_time"] for record in records] == [1000, 1000, 1001]
+    assert [record["data"]["source"]["timestamp"] for record in records] == [1000, 400, 1001]
+
+
+def test_S3_a_thing_with_an_end_is_live_before_it_only(decide):
+    end = "1970-01-01T00:00:10Z"
+    check(decide, policy(),
+          (task("T1", "opened", at=0, expires=end), "task"),
+          (intent("i1", "a", "read", at=9_999, task="T1"), "allow"),
+          (intent("i2", "a", "read", at=10_000, task="T1"), "deny task_ended:T1"))
+
+
+def test_S3_a_dead_letter_with_a_tenant_moves_its_time(decide):
+    records = decide(policy(), [event("approval", "x", "s", {}, at=5000), intent("i1", "a", "read", at=1)])
+    assert [record["data"]["stream_time"] for record in records] == [5000, 5000]
+
+
+def test_S3_times_before_1970_and_lines_without_time(decide):
+    records = decide(policy(), [intent("i1", "a", "read", at=-7000), intent("i2", "a", "read", at=-6000),
+                                intent("i3", "a", "read")])
+    assert [record["data"]["stream_time"] for record in records] == [-7000, -6000, 0]
+
+
+# ---- what counts
+
+def test_S5_a_denied_intent_adds_no_fact(decide):
+    check(decide, policy(PAIR % ""),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("i2", "a", "submit"), "deny pair@a/V1<i1+user:of-a/V1"),
+          (intent("i3", "b", "create", principal="user:of-a"), "allow"),
+          (intent("i4", "b", "submit"), "deny pair@b/V1<i3"))
+
+
+def test_S5_attempts_count_denied_ones_that_reached_the_rules(decide):
+    rules = PAIR % "" + "  - {limit: tries, count: true, of: attempts, by: agent, max: '2'}\n"
+    check(decide, policy(rules),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("x", "a", "nothing"), "deny no_duty"),
+          (intent("i2", "a", "submit"), "deny pair@a/V1<i1+user:of-a/V1"),
+          (intent("i3", "a", "create"), "deny tries@a<i1,i2"))
+
+
+def test_S6_released_by_an_authority_never_by_the_agent(decide):
+    check(decide, policy(PAIR % ""),
+          (intent("i1", "a", "create"), "allow"),
+          (outcome("i1", "failed", source="a"), "outcome none"),
+          (intent("i2", "a", "submit"), "deny pair@a/V1<i1+user:of-a/V1"),
+          (outcome("i1", "failed"), "outcome released"),
+          (intent("i3", "a", "submit"), "allow"),
+          (outcome("i1", "executed"), "outcome restored executed_after_release"),
+          (intent("i4", "a", "submit", object_="V1"), "deny pair@a/V1<i1+user:of-a/V1"))
+
+
+def test_S6_confirmed_is_final(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "create"), "allow"),
+          (outcome("i1", "executed", source="a"), "outcome confirmed"),
+          (outcome("i1", "failed"), "outcome none outcome_conflict"),
+          (outcome("i1", "executed"), "outcome none"),
+          (outcome("nobody", "executed"), "dead_letter intent_unknown"))
+
+
+def test_S7_same_id_same_digest_is_a_copy_and_adds_nothing(decide):
+    limit = "rules:\n  - {limit: n, count: true, by: agent, max: '2'}\n"
+    records = check(decide, policy(limit),
+                    (intent("i1", "a", "create"), "allow"), (intent("i1", "a", "create"), "copy allow"),
+                    (intent("i1", "a", "create"), "copy allow"), (intent("i2", "a", "create"), "allow"),
+                    (intent("i3", "a", "create"), "deny n@a<i1,i2"), (intent("i3", "a", "create"), "copy deny"))
+    assert records[1]["data"]["of"] == records[0]["id"] and records[5]["data"]["of"] == records[4]["id"]
+
+
+def test_S7_other_digest_other_agent_and_idempotency_key(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "create", idempotency_key="k"), "allow"),
+          (intent("i1", "a", "create", "V2"), "deny key_reuse:id"),
+          (intent("i1", "b", "create"), "deny key_reuse:id"),
+          (intent("i2", "a", "create", idempotency_key="k"), "copy allow"),
+          (intent("i3", "a", "create", "V2", idempotency_key="k"), "deny key_reuse:idempotency_key"),
+          (intent("i4", "b", "create", idempotency_key="k"), "allow"))
+
+
+def test_S7_the_horizon_ends_to_the_millisecond(decide):
+    check(decide, policy(head="horizon: 10s\n"),
+          (intent("i1", "a", "create", at=0), "allow"),
+          (intent("i1", "a", "create", at=9_999), "copy allow"),
+          (intent("i1", "b", "submit", at=10_000), "allow"),
+          (intent("i1", "a", "create", at=10_001), "deny key_reuse:id"))
+
+
+def test_S7_refused_in_the_first_stages_is_not_remembered(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "create", currency="a b"), "deny bad_identifier:currency"),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("i2", "a", "nothing"), "deny no_duty"),
+          (intent("i2", "a", "create"), "deny key_reuse:id"))
+
+
+def test_S7_a_copy_of_what_was_released_has_ended(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "create"), "allow"), (outcome("i1", "abandoned"), "outcome released"),
+          (intent("i1", "a", "create"), "copy deny intent_ended:id"))
+
+
+def test_S7_copies_of_other_kinds_are_recorded_and_change_nothing(decide):
+    check(decide, policy(PAIR % ""),
+          (observed("o1", "a", "create", "V9"), "observed"),
+          (observed("o1", "a", "submit", "V9"), "observed copy"),
+          (outcome("none", "executed", id_="o2"), "dead_letter intent_unknown"),
+          (intent("none", "a", "read"), "allow"),
+          (outcome("none", "executed", id_="o2"), "outcome confirmed"),
+          (outcome("none", "failed", id_="o2"), "outcome none copy"))
+
+
+def test_S8_executed_without_allow_is_a_fact_from_then_on(decide):
+    check(decide, policy(PAIR % ""),
+          (intent("i1", "a", "create", at=1), "allow"),
+          (intent("i2", "a", "submit", at=2), "deny pair@a/V1<i1+user:of-a/V1"),
+          (intent("i3", "b", "create", at=3, principal="user:of-a"), "allow"),
+          (outcome("i2", "executed", at=4), "outcome late executed_without_allow"),
+          (intent("i4", "c", "create", at=5, principal="user:of-a"), "deny pair@user:of-a/V1<i2"))
+
+
+def test_S9_history_is_facts_so_a_shadow_or_denied_past_still_shows(decide):
+    rules = PAIR % ", mode: shadow" + "  - {requires: vendor.create, before: payment.confirm, name: first, per: object}\n"
+    check(decide, policy(rules),
+          (intent("i0", "a", "confirm"), "deny first@/V1"),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("i2", "a", "submit"), "allow shadow pair@a/V1<i1+user:of-a/V1"),
+          (intent("i3", "a", "confirm"), "allow"))
+
+
+# ---- who accumulates
+
+def test_S10_duties_flow_up_to_delegators_and_principal(decide):
+    check(decide, policy(PAIR % ""),
+          (edge("boss", "a"), "delegation"),
+          (intent("i1", "a", "create", principal="user:h"), "allow"),
+          (intent("i2", "boss", "submit", principal="user:x"), "deny pair@boss/V1<i1"),
+          (intent("i3", "z", "submit", principal="user:h"), "deny pair@user:h/V1<i1"))
+
+
+def test_S11_restrictions_flow_down_and_by_narrows_them(decide):
+    events = [edge("boss", "a"), intent("i1", "boss", "create", principal="user:x"),
+              intent("i2", "a", "submit", principal="user:y")]
+    assert told(decide(policy(PAIR % ""), events)[2]) == "deny pair@boss/V1<i1"
+    assert told(decide(policy(PAIR % ", by: agent"), events)[2]) == "allow"
+    assert told(decide(policy(PAIR % ", by: [delegator]"), events)[2]) == "deny pair@boss/V1<i1"
+
+
+def test_S12_the_chain_is_breadth_first_in_byte_order_then_claimed(decide):
+    record = decide(policy(), [
+        edge("m2", "a"), edge("m1", "a"), edge("top", "m2"), edge("a", "top"), edge("x", "a", task="other"),
+        intent("i1", "a", "read", principal="user:h", delegation=["c1", "m1", "c2", "c1"], task="T")])[-1]
+    assert record["data"]["subjects"] == {"agent": "a", "delegators": ["m1", "m2", "top", "c1", "c2"],
+                                          "principal": "user:h"}
+
+
+def test_S12_principal_is_the_tasks_else_a_person_else_the_root(decide):
+    records = check(
+        decide, policy(),
+        (edge("root", "a"), "delegation"),
+        (intent("i1", "a", "read", principal=None), "allow"),
+        (intent("i2", "a", "read", principal="user:p"), "allow"),
+        (intent("i3", "a", "read", principal="svc:p"), "deny principal_mismatch:principal"),
+        (intent("i4", "b", "read", principal="svc:p"), "allow"),
+        (intent("i5", "b", "read", principal=None), "allow"),
+        (task("T", "opened", principal="user:t"), "task"),
+        (intent("i6", "b", "read", principal=None, task="T"), "allow"),
+        (intent("i7", "b", "read", principal="user:p", task="T"), "deny principal_mismatch:principal"))
+    subjects = [record["data"].get("subjects", {}).get("principal") for record in records]
+    assert subjects == [None, "root", "user:p", "root", "svc:p", "unattributed", None, "user:t", "user:t"]
+    assert records[2]["data"]["subjects"]["delegators"] == ["root"]
+    assert "delegators" not in records[1]["data"]["subjects"]
+
+
+def test_S12_each_duty_needs_a_live_path_that_allows_it(decide):
+    check(decide, policy(),
+          (edge("user:h", "m"), "delegation"),
+          (edge("m", "a", duties=["customer.read"]), "delegation"),
+          (intent("i1", "a", "read", principal="user:h"), "allow"),
+          (intent("i2", "a", "create", principal="user:h"), "deny outside_delegation:vendor.create"),
+          (edge("user:h", "a", expires="1970-01-01T00:00:10Z"), "delegation"),
+          (intent("i3", "a", "create", principal="user:h", at=9_999), "allow"),
+          (intent("i4", "a", "create", principal="user:h", at=10_000), "deny outside_delegation:vendor.create"),
+          (edge("m", "a", revoked=True), "delegation"),
+          (intent("i5", "a", "read", principal="user:h"), "deny outside_delegation:customer.read"),
+          (edge("q", "a", revoked=True), "dead_letter delegation_unknown"))
+
+
+def test_S12_an_edge_wider_than_its_from_is_cut(decide):
+    check(decide, policy(),
+          (edge("user:h", "m", duties=["customer.read"]), "delegation"),
+          (edge("m", "a", duties=["customer.read", "vendor.create"]), "delegation"),
+          (intent("i1", "a", "create", principal="user:h"), "deny outside_delegation:vendor.create"))
+
+
+def test_S12_edges_of_an_ended_task_leave_the_chain_those_revoked_stay(decide):
+    records = decide(policy(), [
+        task("T", "opened"), edge("m", "a", task="T"), edge("n", "a"), edge("n", "a", revoked=True, id_="r"),
+        intent("i1", "a", "read"), task("T", "ended"), intent("i2", "a", "read")])
+    assert records[4]["data"]["subjects"]["delegators"] == ["m", "n"]
+    assert records[6]["data"]["subjects"]["delegators"] == ["n"]
+
+
+def test_S12_outside_task_ended_task_and_case_mismatch(decide):
+    check(decide, policy(),
+          (task("T", "opened", duties=["customer.read"], agents=["a"], case="C1"), "task"),
+          (intent("i1", "a", "read", task="T", case="C1"), "allow"),
+          (intent("i2", "a", "create", task="T", case="C1"), "deny outside_task:vendor.create"),
+          (intent("i3", "b", "read", task="T", case="C1"), "deny outside_task:agent"),
+          (intent("i4", "a", "read", task="T", case="C2"), "deny case_mismatch:C2"),
+          (task("T", "updated", duties=["vendor.create"]), "task"),
+          (intent("i5", "a", "create", task="T", case="C1"), "allow"),
+          (task("T", "ended", source="a"), "dead_letter not_authorised"),
+          (task("T", "ended"), "task"),
+          (intent("i6", "a", "create", task="T", case="C1"), "deny task_ended:T"),
+          (intent("i7", "a", "create", task="U", case="C1"), "allow"))
+
+
+def test_S36_a_task_is_never_opened_again(decide):
+    check(decide, policy(),
+          (task("T", "ended", at=1), "dead_letter task_unknown"), (task("T", "opened", at=2), "task"),
+          (task("T", "opened", at=3), "dead_letter task_reused"), (task("T", "ended", at=4), "task"),
+          (task("T", "opened", at=5), "dead_letter task_reused"), (task("T", "updated", at=6), "dead_letter task_ended"))
+
+
+def test_S13_claims_count_as_attributed_and_nobody_means_high_tier(decide):
+    records = decide(policy(), [intent("i1", "a", "read"), intent("i2", "a", "read", principal=None)])
+    assert [record["data"]["tier"] for record in records] == ["low", "high"]
+    assert records[1]["data"]["subjects"] == {"agent": "a", "principal": "unattributed"}
+
+
+def test_S15_an_executor_of_two_principals_does_not_join_them(decide):
+    check(decide, policy(PAIR % ", by: principal"),
+          (intent("i1", "a", "create", principal="user:1"), "allow"),
+          (intent("i2", "a", "submit", principal="user:2"), "allow"),
+          (intent("i3", "b", "submit", principal="user:1"), "deny pair@user:1/V1<i1"))
+
+
+# ---- separation, requires, limits
+
+def test_S17_the_third_step_of_one_chain_is_denied_with_its_evidence(decide):
+    records = check(decide, policy(V2C % ""),
+                    (intent("i1", "a", "create", at=1), "allow"), (intent("i2", "a", "submit", at=2), "allow"),
+                    (intent("i3", "a", "confirm", at=3), "deny v2c@a/V1<i2,i1+user:of-a/V1"),
+                    (intent("i4", "b", "confirm", at=4), "allow"))
+    assert records[2]["data"]["reasons"][0]["evidence"] == [
+        {"intent": "i2", "agent": "a", "duty": "payment.submit", "time": 2},
+        {"intent": "i1", "agent": "a", "duty": "vendor.create", "time": 1}]
+
+
+def test_S17_the_earliest_fact_of_each_duty_is_the_evidence(decide):
+    check(decide, policy(PAIR % ", by: agent"),
+          (intent("i1", "a", "create", "V1"), "allow"), (intent("i2", "a", "create", "V1"), "allow"),
+          (intent("i3", "a", "create", "V2"), "allow"),
+          (intent("i4", "a", "submit", "V2", objects=["V1", "V3"]), "deny pair@a/V1<i1+a/V2"))
+
+
+def test_S17_doing_the_same_again_or_completing_nothing_new_is_allowed(decide):
+    check(decide, policy(V2C % ""),
+          (intent("i1", "a", "create"), "allow"), (intent("i2", "a", "submit"), "allow"),
+          (intent("i3", "a", "submit"), "allow"), (intent("i4", "a", "read"), "allow"))
+
+
+def test_S17_phases_and_distinct(decide):
+    phases = "rules:\n  - {separation: see-act, phases: [observe, recommend, execute], at_most: 1}\n"
+    check(decide, policy(phases), (intent("i1", "a", "read"), "allow"),
+          (intent("i2", "a", "create"), "deny see-act@a/V1<i1+user:of-a/V1"))
+    distinct = "rules:\n  - {name: two, distinct: [invoice.approve, payment.submit], per: case}\n"
+    check(decide, policy(distinct), (intent("i1", "a", "approve", case="C"), "allow"),
+          (intent("i2", "b", "submit", case="C"), "allow"),
+          (intent("i3", "b", "approve", case="C"), "deny two@b/C<i2+user:of-b/C"),
+          (intent("i4", "c", "submit", "V2"), "deny context_missing:two:case"))
+
+
+def test_S17_within_ends_to_the_millisecond(decide):
+    check(decide, policy(PAIR % ", within: 10s"),
+          (intent("i1", "a", "create", at=0), "allow"),
+          (intent("i2", "a", "submit", at=9_999), "deny pair@a/V1<i1+user:of-a/V1"),
+          (intent("i3", "a", "submit", at=10_000), "allow"))
+
+
+def test_S17_unless_excuses_pair_by_pair_and_only_when_true(decide):
+    check(decide, policy(PAIR % ", by: agent, unless: \"object == 'V1' || amount < 5.0\""),
+          (intent("i1", "a", "create", "V1", objects=["V2"]), "allow"),
+          (intent("i2", "a", "submit", "V1"), "allow"),
+          (intent("i3", "a", "submit", "V1", objects=["V2"]), "deny pair@a/V2<i1"),
+          (intent("i4", "a", "submit", "V2", amount="4.999999"), "allow"),
+          (intent("i5", "a", "submit", "V2", amount="5"), "deny pair@a/V2<i1"))
+
+
+def test_S17_actor_and_task_roles(decide):
+    check(decide, policy(PAIR % ", by: [actor, task]"),
+          (edge("boss", "a"), "delegation"),
+          (intent("i1", "a", "create", task="T", principal="user:h"), "allow"),
+          (intent("i2", "boss", "submit", principal="user:h"), "allow"),
+          (intent("i3", "z", "submit", task="T"), "deny pair@T/V1<i1"),
+          (intent("i4", "a", "submit", task="T", principal="user:h"), "deny pair@a/V1<i1+T/V1"))
+
+
+def test_S43_requires_a_before_b(decide):
+    rule = "rules:\n  - {requires: invoice.approve, before: payment.submit, name: first, per: case%s}\n"
+    check(decide, policy(rule % ", then: escalate"),
+          (intent("i1", "a", "submit", case="C1"), "escalate first@/C1"),
+          (intent("i2", "b", "approve", case="C1"), "allow"),
+          (intent("i3", "a", "submit", case="C1"), "allow"),
+          (outcome("i2", "failed"), "outcome released"),
+          (intent("i4", "a", "submit", case="C1"), "escalate first@/C1"))
+    check(decide, policy(rule % ", by: [agent, principal]"),
+          (intent("i1", "a", "approve", case="C1"), "allow"),
+          (intent("i2", "b", "submit", case="C1", principal="user:of-a"), "deny first@b/C1"))
+
+
+def test_S19_sum_fires_above_max_and_not_at_it(decide):
+    rule = "rules:\n  - {limit: cap, sum: amount, currency: EUR, of: payment.submit, by: principal, max: '100'%s}\n"
+
+    def pay(id_, amount, at, agent="a", **more):
+        return intent(id_, agent, "submit", at=at, principal="user:h", amount=amount, currency="EUR", **more)
+    records = check(decide, policy(rule % ", within: 10s"),
+                    (pay("i1", "60.5", 0), "allow"), (pay("i2", "39.5", 1), "allow"),
+                    (pay("i3", "0.000001", 2, agent="b"), "deny cap@user:h<i1,i2"),
+                    (pay("i4", "0.000001", 9_999), "deny cap@user:h<i1,i2"),
+                    (pay("i5", "60.5", 10_000), "allow"), (pay("i6", "0.5", 10_000), "deny cap@user:h<i2,i5"))
+    reason = records[2]["data"]["reasons"][0]
+    assert (reason["count"], str(reason["value"])) == (2, "100.000001")
+
+
+def test_S19_amounts_that_cannot_be_summed(decide):
+    rule = "rules:\n  - {limit: cap, sum: amount, currency: EUR, of: payment.submit, by: agent, max: '100'}\n"
+    check(decide, policy(rule),
+          (intent("i1", "a", "submit", amount="-1", currency="EUR"), "deny amount_negative:amount"),
+          (intent("i2", "a", "submit", amount="1", currency="USD"), "deny currency_mismatch:currency"),
+          (intent("i3", "a", "submit", amount="1"), "deny currency_mismatch:currency"),
+          (intent("i4", "a", "submit", currency="EUR"), "deny context_missing:cap:amount"),
+          (intent("i5", "a", "submit", amount="1.0000001", currency="EUR"), "deny amount_range:amount"),
+          (intent("i6", "a", "read", amount="9223372036854.775808", currency="EUR"), "deny amount_range:amount"),
+          (intent("i7", "a", "read", amount="-1"), "allow"))
+
+
+def test_S19_evidence_is_the_latest_sixteen_and_distinct_counts_values(decide):
+    count = "rules:\n  - {limit: n, count: true, by: agent, max: '18'}\n"
+    records = decide(policy(count), [intent(f"i{n}", "a", "read") for n in range(19)])
+    reason = records[18]["data"]["reasons"][0]
+    assert [one["intent"] for one in reason["evidence"]] == [f"i{n}" for n in range(2, 18)]
+    assert (reason["count"], str(reason["value"])) == (18, "19")
+    distinct = "rules:\n  - {limit: d, distinct: args.v, by: agent, per: object, max: '2'}\n"
+    check(decide, policy(distinct),
+          (intent("i1", "a", "read", args={"v": "x"}), "allow"), (intent("i2", "a", "read", args={"v": "y"}), "allow"),
+          (intent("i3", "a", "read", args={"v": "x"}), "allow"),
+          (intent("i4", "a", "read", args={"v": "z"}), "deny d@a/V1<i1,i2,i3"),
+          (intent("i5", "a", "read", "V2", args={"v": "z"}), "allow"),
+          (intent("i6", "a", "read", "V2"), "deny context_missing:d:distinct"))
+
+
+def test_S21_order_of_effects_no_duty_and_the_empty_policy(decide):
+    rules = PAIR % ", by: agent, then: alert" + (
+        "  - {limit: n, count: true, by: agent, max: '1', then: escalate}\n"
+        "  - {limit: z, count: true, by: agent, max: '2', then: deny}\n")
+    check(decide, policy(rules),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("i2", "a", "submit"), "escalate n@a<i1 pair@a/V1<i1"),
+          (intent("i3", "b", "create"), "allow"), (intent("i4", "b", "nothing"), "deny no_duty"))
+    check(decide, "sunder: 1\nname: empty\nauthority: open\ntenant: payload\n", (intent("i1", "a", "read"), "deny no_duty"))
+
+
+def test_S21_revoke_denies_and_revokes(decide):
+    check(decide, policy(PAIR % ", then: revoke"),
+          (intent("i1", "a", "create"), "allow"),
+          (intent("i2", "a", "submit"), ["deny pair@a/V1<i1+user:of-a/V1", "revoked a rule", "revoked user:of-a rule"]))
+
+
+def test_S21_an_observed_act_is_never_denied_and_its_toxic_end_revokes(decide):
+    check(decide, policy(PAIR % ", unless: 'true'"),
+          (intent("i1", "a", "create"), "allow"),
+          (observed("o1", "a", "submit"), ["observed", "revoked a rule", "revoked user:of-a rule"]),
+          (observed("o2", "a", "nothing"), "observed"))
+
+
+def test_S21_an_observed_act_counts(decide):
+    limit = "rules:\n  - {limit: cap, sum: amount, currency: EUR, by: agent, max: '10'}\n"
+    check(decide, policy(limit),
+          (observed("o1", "a", "read", amount="10", currency="EUR"), "observed"),
+          (observed("o2", "a", "read"), "observed observed_incomplete:cap:amount"),
+          (intent("i1", "a", "read", amount="1", currency="EUR"), "deny cap@a<o1"))
+
+
+# ---- failure, bounds, closing
+
+def test_S30_garbage_is_a_dead_letter_and_stops_nothing(decide):
+    good = lines([intent("i1", "a", "read")])[0]
+    check(decide, policy(),
+          (b"garbage", "dead_letter malformed"), (b"{", "dead_letter malformed"), (b"[]", "dead_letter malformed"),
+          (b"\xff", "dead_letter malformed"), (good.replace(b'"tool"', b'"action"'), "dead_letter malformed"),
+          (good.replace(b'"t"', b"NaN"), "dead_letter malformed"),
+          (good.replace(b'"t"', b'"\\ud800"'), "dead_letter malformed"),
+          (good.replace(b'"t"', b"[" * 40 + b"]" * 40), "dead_letter limit_reached"),
+          ({**intent("i1", "a", "read"), "specversion": "0.3"}, "dead_letter malformed"),
+          (event("approval", "p1", "s", {"intent": "i1"}), "dead_letter kind_unsupported"),
+          (control("tick", "x"), "dead_letter kind_unsupported"),
+          (good, "allow"))
+
+
+def test_S31_lists_longer_than_their_bound(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "read", delegation=[f"d{n}" for n in range(17)]), "deny limit_reached:delegation"),
+          (intent("i2", "a", "read", delegation=[f"d{n}" for n in range(16)]), "allow"),
+          (task("T", "opened", agents=[f"d{n}" for n in range(65)]), "dead_letter limit_reached agents"))
+
+
+def test_S31_a_chain_longer_than_its_bound(decide):
+    edges = [edge(f"m{n + 1:02}", f"m{n:02}") for n in range(20)]
+    claimed = [f"c{n:02}" for n in range(14)]
+    records = decide(policy(), edges + [intent("i1", "m00", "read", delegation=claimed[:12]),
+                                        intent("i2", "m00", "read", delegation=claimed)])
+    assert [told(record) for record in records[20:]] == ["allow", "deny limit_reached:delegation"]
+
+
+def test_S32_an_expression_that_fails_never_excuses_and_never_hides_a_duty(decide):
+    catalogue = CATALOGUE + "  - {tool: t, action: read, duty: secret.read, when: \"args.path == 'db'\"}\n"
+    rules = "rules:\n  - {separation: s, duties: [customer.read, secret.read], at_most: 1, by: agent, unless: args.ok}\n"
+    check(decide, policy(rules, catalogue=catalogue),
+          (intent("i1", "a", "read", args={"path": "web"}), "allow"),
+          (intent("i2", "b", "read"), "deny s@b/V1"),
+          (intent("i3", "b", "read", args={"ok": True}), "allow"))
+
+
+def test_S33_tenants_do_not_see_each_other(decide):
+    check(decide, policy(PAIR % ""),
+          (intent("i1", "a", "create"), "allow"), (intent("i1", "a", "submit", tenant="globex"), "allow"),
+          (control("quarantine", "a"), ["control", "revoked a quarantine"]),
+          (intent("i2", "a", "submit", tenant="globex"), "allow"),
+          (intent("i3", "a", "read"), "deny quarantined:a"),
+          (intent("i4", "a", "read", tenant=None), "deny context_missing:tenant"))
+
+
+def test_S36_closing_a_case_ends_its_separation_and_only_that(decide):
+    rules = ("rules:\n  - {name: two, distinct: [invoice.approve, payment.submit], per: case}\n"
+             "  - {limit: n, count: true, by: agent, of: payment.submit, max: '1'}\n")
+    check(decide, policy(rules),
+          (intent("i1", "a", "submit", case="C"), "allow"),
+          (closed(case="C", at=1), "dead_letter case_busy"),
+          (outcome("i1", "executed", at=2), "outcome confirmed"),
+          (closed(case="C", source="user:of-a", at=3), "dead_letter not_authorised"),
+          (closed(case="C", at=4), "case"),
+          (closed(case="C", at=5), "dead_letter case_closed C"),
+          (intent("i2", "a", "approve", None, case="C"), "deny case_closed:C"),
+          (intent("i3", "a", "submit", "V2", case="D"), "deny n@a<i1"))
+
+
+def test_S36_a_closed_object_starts_a_new_epoch(decide):
+    check(decide, policy(PAIR % ""),
+          (observed("o1", "a", "create"), "observed"), (closed(object="V1", at=1), "case"),
+          (intent("i1", "a", "submit", at=2), "allow"),
+          (intent("i2", "a", "create", at=3), "deny pair@a/V1<i1+user:of-a/V1"))
+
+
+def test_S36_a_restored_fact_stays_in_its_old_epoch(decide):
+    check(decide, policy(PAIR % ""),
+          (intent("i1", "a", "create"), "allow"), (outcome("i1", "failed"), "outcome released"),
+          (closed(object="V1"), "case"), (outcome("i1", "executed"), "outcome restored executed_after_release"),
+          (intent("i2", "a", "submit"), "allow"))
+
+
+# ---- keys, stages, duties, names
+
+def test_S39_objects_are_claimed_and_derived_cases_come_through_facts(decide):
+    catalogue = CATALOGUE + ("  - {tool: t, action: bind, duty: bind, object: \"'O/' + args.o\"}\n"
+                             "  - {tool: t, action: made, duty: made, case: args.c}\n"
+                             "  - {tool: t, action: look, duty: look, shared: true}\n")
+    records = decide(policy(catalogue=catalogue), [
+        intent("i1", "a", "bind", "V1", case="C1", args={"o": "7"}), intent("i2", "a", "read", "O/7"),
+        intent("i3", "a", "read", "V1", case="C2"), intent("i4", "a", "read", "O/7"),
+        intent("i5", "a", "look", "O/7"), intent("i6", "a", "made", "V1", case="C1", args={"c": "C9"})])
+    data = [record["data"] for record in records]
+    assert data[0]["objects"] == ["O/7", "V1"]
+    assert [one.get("cases") for one in data] == [["C1"], ["C1"], ["C1", "C2"], ["C1"], None, ["C9"]]
+
+
+def test_S39_catalogue_expressions_that_fail(decide):
+    catalogue = CATALOGUE + "  - {tool: t, action: bind, duty: bind, object: args.o, case: args.c}\n"
+    check(decide, policy(catalogue=catalogue),
+          (intent("i1", "a", "bind"), "deny context_missing:case context_missing:object"),
+          (intent("i2", "a", "bind", args={"o": "a b", "c": "C"}), "deny bad_identifier:object"),
+          (intent("i3", "a", "bind", args={"o": 5, "c": "C"}), "deny context_missing:object"),
+          (intent("i4", "a", "bind", None, args={"o": "x", "c": "C"}), "allow"))
+
+
+def test_S39_a_rule_without_its_key_denies_and_in_shadow_says_so(decide):
+    check(decide, policy(PAIR % ", then: alert"), (intent("i1", "a", "create", None), "deny context_missing:pair:object"))
+    check(decide, policy(PAIR % ", mode: shadow"),
+          (intent("i1", "a", "create", None), "allow shadow pair!context_missing:pair:object"))
+    check(decide, policy(PAIR % ", per: args.k, mode: enforce"),
+          (intent("i1", "a", "create", args={"k": "x"}), "allow"),
+          (intent("i2", "a", "submit", args={"k": "y"}), "allow"),
+          (intent("i3", "a", "submit", args={"k": "x"}), "deny pair@a/x<i1+user:of-a/x"),
+          (intent("i4", "a", "submit"), "deny context_missing:pair:args.k"))
+
+
+def test_S40_a_stage_reports_all_its_codes_and_ends_judgement(decide):
+    records = check(
+        decide, policy(head="require: [task, purpose]\n"),
+        (intent("i1", "a", None, tool=5, object_="a b", amount="x", currency=""),
+         "deny bad_identifier:currency bad_identifier:object context_missing:action malformed:amount malformed:tool"),
+        (intent("i2", "a", "read", tenant=None), "deny context_missing:tenant"),
+        (intent("i3", "a", "read"), "deny context_missing:purpose context_missing:task"),
+        (event("intent", "i4", "a", "text"), "deny malformed:data"))
+    assert [record["data"]["stage"] for record in records][:3] == [1, 2, 6]
+
+
+def test_S41_every_matching_entry_contributes(decide):
+    catalogue = """
+catalogue:
+  - {tool: t, action: "cust.re*", duty: d1, tier: low, phase: observe}
+  - {tool: "*", action: "cust.*", duty: d2, tier: medium, phase: execute}
+  - {tool: t, action: "*", duty: d3, tier: high}
+  - {tool: t, action: cust.read, duty: d4, when: "args.n > 3"}
+  - {tool: t, action: cust.read, duty: d5, when: "has(args.zz)"}
+"""
+    records = decide(policy(catalogue=catalogue), [
+        intent("i1", "a", "cust.read"), intent("i2", "a", "cust.read", args={"n": 3}),
+        intent("i3", "a", "cust.read.all"), intent("i4", "a", "x", tool="u"), intent("i5", "a", "cust.write", tool="u")])
+    assert [record["data"].get("duties") for record in records] == [["d1", "d2", "d4"], ["d1", "d2"], None, None, ["d2"]]
+    assert records[0]["data"]["tier"] == "medium" and sorted(records[0]["data"]["phases"]) == ["execute", "observe"]
+
+
+@pytest.mark.parametrize("name, good", [
+    ("a", True), ("spiffe://acme/x", True), ("user:ana@acme.example", True), ("a/b/c", True), ("x" * 256, True),
+    ("a%20b#=+-~_", True), ("x..y", True), ("/a", True), ("", False), ("x" * 257, False), ("a b", False), ("a//b", False),
+    ("a/", False), ("a/../b", False), ("./a", False), ("a/.", False), ("\u00e9", False), ("a\n", False),
+    ("a/b://c", False), ("spiffe://a//b", False)])
+def test_S42_identifiers(decide, name, good):
+    assert is_identifier(name) == good
+    assert told(decide(policy(), [intent("i1", "a", "read", name)])[0]) == \
+        ("allow" if good else "deny bad_identifier:object")
+
+
+def test_S37_an_authority_is_no_subject_of_what_it_changes(decide):
+    check(decide, policy(),
+          (intent("i1", "a", "create", principal="user:p"), "allow"),
+          (outcome("i1", "failed", source="user:p"), "dead_letter not_authorised"),
+          (outcome("i1", "executed", source="user:p"), "outcome confirmed"),
+          (task("T", "opened", source="a", agents=["a"]), "dead_letter not_authorised"),
+          (control("quarantine", "s", source="s"), "dead_letter not_authorised"),
+          (closed(object="V1", source="a"), "dead_letter not_authorised"))
+
+
+# ---- values
+
+def test_murmur2_is_the_java_clients():
+    known = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+             "a-little-bit-longer-string": -1486304829, "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+             "abc": 479470107}
+    for text, value in known.items():
+        assert murmur2(text.encode()) == value & 0xFFFFFFFF
+    assert home("21", 7) == (-973932308 & 0x7FFFFFFF) % 7
+
+
+def test_digest_is_sha256_of_canonical_json(decide):
+    raw = lines([intent("i1", "a", "read", None, principal=None, amount="1.50", proof="p", idempotency_key="k",
+                        args={"z": 1, "a": [True, None]}, extra="\u20ac")])[0].replace(b'"z":1', b'"z":1.0')
+    wanted = ('{"action":"read","agent":"a","amount":"1.5","args":{"a":[true,null],"z":1},"extra":"\u20ac",'
+              '"tenant":"acme","tool":"t"}').encode()
+    assert decide(policy(), [raw])[0]["data"]["digest"] == digest_text(wanted)
+    assert len(hashlib.sha256(wanted).digest()) == 32
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("1.0", "1"), ("-0", "0"), ("1e21", "1e+21"), ("1E20", "100000000000000000000"), ("0.000001", "0.000001"),
+    ("1e-7", "1e-7"), ("123456789012345680000", "123456789012345680000"), ("9007199254740993", "9007199254740992"),
+    ("5e-324", "5e-324"), ("-1.5e300", "-1.5e+300"), ("0.1", "0.1"), ("333333333.33333329", "333333333.3333333")])
+def test_numbers_as_rfc_8785_writes_them(text, wanted):
+    assert number_es6(text) == wanted
+
+
+def test_canonical_json_sorts_by_utf16_units():
+    assert canonical({"\U0001f600": "a", "\ufb33": "b", "a": "\u0007\n\u2028"}) == \
+        '{"a":"\\u0007\\n\u2028","\U0001f600":"a","\ufb33":"b"}'
+
+
+def test_decimals_and_times():
+    assert [plain(parse_decimal(text)) for text in ("18250.750", "1e2", "-0", "-0.5", "2.50E1", "1e-3")] == \
+        ["18250.75", "100", "0", "-0.5", "25", "0.001"]
+    assert parse_time("1970-01-01T00:00:01.5Z") == 1500 and parse_time("1970-01-01T01:00:00+01:00") == 0
+    assert parse_time("1969-12-31T23:59:59.9999Z") == -1 and parse_time("2026-13-01T00:00:00Z") is None
+
+
+# ---- the tools themselves
+
+@pytest.mark.parametrize("mode", ["mixed", "clean", "hot"])
+def test_a_seed_reproduces_policy_and_events(mode):
+    assert generate(Options(7, 50, mode)) == generate(Options(7, 50, mode))
+    assert generate(Options(7, 50, mode)) != generate(Options(8, 50, mode))
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    def run(fault=None):
+        monkeypatch.setenv("SUNDER_FAULT", fault or "")
+        return Engine(FAKE, str(tmp_path))
+    return run
+
+
+def test_comparison_finds_nothing_where_nothing_differs(fake):
+    for seed in range(3):
+        text, events, _ = generate(Options(seed, 80))
+        assert compare(fake(), text, events).found == []
+        assert properties(fake(), text, events, seed).found == []
+
+
+def test_comparison_finds_a_window_one_millisecond_too_long_and_shrinks_it(fake):
+    text = policy(PAIR % ", within: 10s" + "  - {limit: n, count: true, by: agent, max: '99'}\n")
+    events = lines([intent(f"x{n}", "z", "read", at=0) for n in range(20)]
+                   + [intent("i1", "a", "create", at=1), intent("i2", "a", "submit", at=10_001)])
+    assert compare(fake(), text, events).found == []
+    broken = fake("window")
+    smaller, kept = shrink(lambda p, l: compare(broken, p, l), text, events)
+    assert len(kept) == 2 and "limit" not in smaller and compare(broken, smaller, kept).found
+
+
+def test_properties_find_a_leak_between_tenants(fake):
+    text = policy(PAIR % "")
+    events = lines([control("quarantine", "a", at=1) | {"data": {"tenant": "globex", "control": "quarantine", "subject": "a"}},
+                    intent("i1", "a", "read", at=2)])
+    assert properties(fake(), text, events, 1).found == []
+    assert properties(fake("leak"), text, events, 1).signature() == "G5"
+
+
+def test_comparison_finds_a_lost_dead_letter(fake):
+    assert compare(fake("drop"), policy(), [b"garbage"]).signature() == "dead_letters"
+
+
+def test_the_program_reads_a_pipe_and_writes_what_the_library_says(tmp_path):
+    (tmp_path / "policy.yaml").write_text(policy(), encoding="utf-8")
+    raw = b"\n".join(lines([intent("i1", "a", "read")])) + b"\n\n"
+    program = os.path.join(os.path.dirname(FAKE), "oracle.py")
+    done = subprocess.run([sys.executable, program, "--policy", str(tmp_path / "policy.yaml")], input=raw,
+                          capture_output=True, check=True)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == oracle.replay(policy(), raw)[0]

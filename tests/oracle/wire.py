@@ -1,0 +1,22 @@
+"""JSON as the generator writes it: numbers exactly as given."""
+import json
+
+
+class Raw:
+    """A number as it is to appear."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+
+def dump(value):
+    if isinstance(value, Raw):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join(json.dumps(name, ensure_ascii=False) + ":" + dump(item) for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(dump(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
