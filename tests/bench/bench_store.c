@@ -17,7 +17,8 @@
 #define TABLE_STATE 1u
 #define TABLE_INTENTS 2u
 
-static const struct sunder_store_table TABLES[] = {{TABLE_STATE, "state"}, {TABLE_INTENTS, "intents"}};
+static const struct sunder_store_table TABLES[] = {
+    {TABLE_STATE, "state"}, {TABLE_INTENTS, "intents"}};
 
 static uint64_t rows_count = 1000000;
 static uint64_t operations_count = 2000000;
@@ -398,7 +399,8 @@ static void run(const char *bare_directory, const char *store_directory)
     store = store_open(store_directory);
     (void)report("open, every row checked (rows)", watch, stats.disk_rows);
     sunder_store_destroy(&store);
-    printf("ratio to bare LMDB in CPU: load %.2f, read-change-write %.2f, get there %.2f, not there %.2f (%.2f amid)\n",
+    printf("ratio to bare LMDB in CPU: load %.2f, read-change-write %.2f, get there %.2f, not "
+           "there %.2f (%.2f amid)\n",
         load / bare_bulk,
         change / bare_batch,
         yes / bare_yes,
@@ -436,7 +438,8 @@ int main(int argc, char **argv)
     char directory[256];
     char bare_directory[300];
     char store_directory[300];
-    (void)snprintf(directory, sizeof(directory), "%s/bench_store.XXXXXX", parent == NULL ? "/tmp" : parent);
+    (void)snprintf(
+        directory, sizeof(directory), "%s/bench_store.XXXXXX", parent == NULL ? "/tmp" : parent);
     if (mkdtemp(directory) == NULL) {
         stop(directory, strerror(errno));
     }
