@@ -1,0 +1,183 @@
+/* `sunder replay`: decisions from a file of events. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cli/policy_file.h"
+#include "ops/cli/progress.h"
+#include "ops/cli/replay.h"
+
+#define OUT_BYTES (1u << 20)
+#define LOOK_EVERY 512 /* Lines between two looks at the clock. */
+
+struct job {
+    const struct sunder_cli_args *args;
+    struct sunder_policy_file *policy;
+    struct sunder_lines *lines;
+    struct sunder_replay *replay;
+    FILE *out;
+    FILE *dead_letters;
+    char *out_buf;
+};
+
+static enum sunder_exit exit_of(const struct sunder_fail *fail)
+{
+    sunder_cli_complain("replay: %s", fail->text);
+    return fail->code == SUNDER_ERR_IO && (fail->vendor == EACCES || fail->vendor == EPERM)
+               ? SUNDER_EXIT_PERMISSION
+               : SUNDER_EXIT_FAILED;
+}
+
+static enum sunder_exit file_create(const char *path, FILE **ret_file)
+{
+    if (path == NULL) {
+        return SUNDER_EXIT_OK;
+    }
+    if (strcmp(path, "-") == 0) {
+        *ret_file = stdout;
+        return SUNDER_EXIT_OK;
+    }
+    FILE *file = fopen(path, "we");
+    if (file == NULL) {
+        sunder_cli_complain("replay: %s: %s", path, strerror(errno));
+        return errno == EACCES || errno == EPERM ? SUNDER_EXIT_PERMISSION : SUNDER_EXIT_FAILED;
+    }
+    *ret_file = file;
+    return SUNDER_EXIT_OK;
+}
+
+static enum sunder_exit file_close(FILE **file, enum sunder_exit code)
+{
+    if (*file == NULL || *file == stdout) {
+        return code; /* stdout is finished, and its errors told, when the program ends. */
+    }
+    bool broken = ferror(*file) != 0;
+    broken = fclose(*file) != 0 || broken;
+    *file = NULL;
+    if (broken) {
+        sunder_cli_complain("replay: an output file cannot be written: %s", strerror(errno));
+    }
+    return broken && code == SUNDER_EXIT_OK ? SUNDER_EXIT_FAILED : code;
+}
+
+static enum sunder_exit job_open(struct job *job)
+{
+    int64_t partitions = 0;
+    int64_t bounds[2] = {1, SUNDER_REPLAY_PARTITIONS_MAX};
+    enum sunder_exit code = sunder_cli_number(job->args, "partitions", bounds, 0, &partitions);
+    const char *path = sunder_cli_value(job->args, "policy");
+    if (code == SUNDER_EXIT_OK && path == NULL) {
+        sunder_cli_complain("replay: --policy FILE is missing");
+        return SUNDER_EXIT_USAGE;
+    }
+    code = code == SUNDER_EXIT_OK ? sunder_policy_file_need(path, &job->policy) : code;
+    if (code != SUNDER_EXIT_OK) {
+        return code;
+    }
+    struct sunder_fail fail;
+    const char *in = sunder_cli_value(job->args, "in");
+    if (sunder_lines_open(in != NULL ? in : "-", &job->lines, &fail) != SUNDER_OK) {
+        return exit_of(&fail);
+    }
+    uint32_t count = (uint32_t)partitions;
+    if (count == 0 && sunder_replay_partitions(job->lines, &count, &fail) != SUNDER_OK) {
+        return exit_of(&fail);
+    }
+    const char *out = sunder_cli_value(job->args, "out");
+    code = file_create(out != NULL ? out : "-", &job->out);
+    code = code == SUNDER_EXIT_OK
+               ? file_create(sunder_cli_value(job->args, "dead-letters"), &job->dead_letters)
+               : code;
+    if (code != SUNDER_EXIT_OK) {
+        return code;
+    }
+    job->out_buf = malloc(OUT_BYTES);
+    if (job->out_buf != NULL) {
+        setvbuf(job->out, job->out_buf, _IOFBF, OUT_BYTES);
+    }
+    struct sunder_replay_options options = {
+        .policy = sunder_policy_file_policy(job->policy),
+        .state_directory = sunder_cli_value(job->args, "state"),
+        .partitions = count,
+        .only_home = sunder_cli_flag(job->args, "only-home"),
+        .out = job->out,
+        .dead_letters = job->dead_letters,
+    };
+    return sunder_replay_open(&options, &job->replay, &fail) == SUNDER_OK ? SUNDER_EXIT_OK
+                                                                          : exit_of(&fail);
+}
+
+static enum sunder_exit job_run(struct job *job, struct sunder_progress *progress)
+{
+    struct sunder_fail fail;
+    struct sunder_str line = {0};
+    enum sunder_err err = SUNDER_OK;
+    uint64_t total = sunder_lines_bytes_total(job->lines);
+    for (uint64_t i = 1; (err = sunder_lines_next(job->lines, &line, &fail)) == SUNDER_OK; i++) {
+        err = sunder_replay_line(job->replay, line, &fail);
+        if (err != SUNDER_OK) {
+            break;
+        }
+        if (i % LOOK_EVERY == 0) {
+            sunder_progress_update(progress,
+                sunder_replay_counts(job->replay).lines,
+                sunder_lines_bytes_done(job->lines),
+                total);
+        }
+    }
+    sunder_progress_clear(progress);
+    if (err == SUNDER_ERR_NOT_FOUND) {
+        err = sunder_replay_finish(job->replay, &fail);
+    }
+    return err == SUNDER_OK ? SUNDER_EXIT_OK : exit_of(&fail);
+}
+
+static void summary_say(const struct job *job, const struct sunder_progress *progress)
+{
+    struct sunder_replay_counts counts = sunder_replay_counts(job->replay);
+    double seconds = sunder_progress_seconds(progress);
+    fprintf(stderr,
+        "%" PRIu64 " events: %" PRIu64 " allow, %" PRIu64 " deny, %" PRIu64 " escalate, %" PRIu64
+        " recorded, %" PRIu64 " revocations, %" PRIu64 " dead letters",
+        counts.lines,
+        counts.allowed,
+        counts.denied,
+        counts.escalated,
+        counts.recorded,
+        counts.revocations,
+        counts.dead_letters);
+    if (counts.skipped > 0) {
+        fprintf(stderr, ", %" PRIu64 " not at home", counts.skipped);
+    }
+    fprintf(stderr,
+        "; %.2f s, %.0f events/s\n",
+        seconds,
+        seconds > 0 ? (double)counts.lines / seconds : 0.0);
+}
+
+enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)
+{
+    struct job job = {.args = args};
+    enum sunder_exit code = job_open(&job);
+    if (code == SUNDER_EXIT_OK) {
+        struct sunder_progress progress = sunder_progress_start("events");
+        code = job_run(&job, &progress);
+        if (code == SUNDER_EXIT_OK) {
+            summary_say(&job, &progress);
+        }
+    }
+    sunder_replay_destroy(&job.replay);
+    if (job.out == stdout && fflush(stdout) != 0 && code == SUNDER_EXIT_OK) {
+        code = SUNDER_EXIT_FAILED;
+    }
+    code = file_close(&job.out, code);
+    code = file_close(&job.dead_letters, code);
+    if (job.out == stdout) {
+        setvbuf(stdout, NULL, _IOLBF, 0); /* The buffer goes away. */
+    }
+    free(job.out_buf);
+    sunder_lines_destroy(&job.lines);
+    sunder_policy_file_destroy(&job.policy);
+    return code;
+}
