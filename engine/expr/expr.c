@@ -53,7 +53,7 @@ static struct sunder_expr *compile(struct expr_compile *c, enum sunder_type want
 {
     if (c->source.len > SUNDER_EXPR_CHARS_MAX) {
         EXPR_FAIL(c,
-            SUNDER_ERR_FULL,
+            SUNDER_ERR_INVALID,
             SUNDER_EXPR_CHARS_MAX,
             SUNDER_STR("the expression is longer than 4096 bytes"));
         return NULL;

@@ -78,8 +78,8 @@ struct sunder_expr_error {
  *   allowed   fields that may be read here; another known field is an error that says where it may be read
  *   wanted    the type the result must have; ANY: not checked
  *   ret_expr  written on success
- * SUNDER_ERR_INVALID: the source is wrong; *ret_error says why, and nothing of the result may be used.
- * SUNDER_ERR_FULL: the arena has no room, or a bound of limits.h is passed (ret_error says which). */
+ * SUNDER_ERR_INVALID: the source is wrong, or passes a bound of limits.h; *ret_error says why, and nothing of the result may
+ * be used. SUNDER_ERR_FULL: the arena has no room. */
 SUNDER_MUST_USE enum sunder_err sunder_expr_compile(struct sunder_arena *arena,
     struct sunder_str source,
     sunder_field_set allowed,

@@ -89,7 +89,7 @@ static struct expr_node *node_of(struct expr_compile *c, enum expr_op op, uint32
         return NULL;
     }
     if (c->nodes == SUNDER_EXPR_NODES_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, offset, S("the expression has more than 1024 parts"));
+        EXPR_FAIL(c, SUNDER_ERR_INVALID, offset, S("the expression has more than 1024 parts"));
         return NULL;
     }
     struct expr_node *node = SUNDER_ARENA_NEW(c->arena, struct expr_node, 1);
@@ -120,7 +120,7 @@ static void adopt(struct expr_compile *c, struct expr_node *parent, struct expr_
         parent->height = child->height + 1;
     }
     if (parent->height > SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, parent->offset, S("the expression nests deeper than 32"));
+        EXPR_FAIL(c, SUNDER_ERR_INVALID, parent->offset, S("the expression nests deeper than 32"));
     }
 }
 
@@ -130,7 +130,7 @@ static struct expr_node *parse_choice(struct expr_compile *c);
 static struct expr_node *parse_nested(struct expr_compile *c)
 {
     if (c->depth == SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, c->token.offset, S("the expression nests deeper than 32"));
+        EXPR_FAIL(c, SUNDER_ERR_INVALID, c->token.offset, S("the expression nests deeper than 32"));
         return NULL;
     }
     c->depth += 1;
@@ -333,7 +333,7 @@ static void extend_path(struct expr_compile *c, struct expr_node *node, struct e
         length += 1;
     }
     if (length > SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, name.offset, S("the expression nests deeper than 32"));
+        EXPR_FAIL(c, SUNDER_ERR_INVALID, name.offset, S("the expression nests deeper than 32"));
         return;
     }
     *end = member;

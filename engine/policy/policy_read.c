@@ -391,6 +391,7 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     struct sunder_expr_error error = {0};
     struct sunder_str source = doc->text.at == NULL ? S("") : doc->text;
     enum sunder_err err = sunder_expr_compile(c->arena, source, allowed, wanted, &expr, &error);
+    c->full = c->full || err == SUNDER_ERR_FULL;
     if (err != SUNDER_OK) {
         struct sunder_complaint where = place(doc, error.offset);
         POLICY_SAY(c, ERROR, &where, sunder_str_of(error.text));

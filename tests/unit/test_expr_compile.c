@@ -212,10 +212,10 @@ static const char *repeated(const char *body, uint32_t count, const char *middle
     return source;
 }
 
-static void assert_full(const char *source, const char *text)
+static void assert_too_much(const char *source, const char *text)
 {
     struct sunder_expr_error error = {0};
-    assert_int_equal(compile(source, SUNDER_TYPE_ANY, &error), SUNDER_ERR_FULL);
+    assert_int_equal(compile(source, SUNDER_TYPE_ANY, &error), SUNDER_ERR_INVALID);
     assert_string_equal(error.text, text);
 }
 
@@ -230,18 +230,18 @@ static void nesting_is_bounded(void **state)
     (void)state;
     const char *deeper = "the expression nests deeper than 32";
     assert_compiles(repeated("(", SUNDER_EXPR_DEPTH_MAX, "1", ")"));
-    assert_full(repeated("(", SUNDER_EXPR_DEPTH_MAX + 1, "1", ")"), deeper);
+    assert_too_much(repeated("(", SUNDER_EXPR_DEPTH_MAX + 1, "1", ")"), deeper);
     assert_compiles(repeated("!", SUNDER_EXPR_DEPTH_MAX, "true", ""));
-    assert_full(repeated("!", SUNDER_EXPR_DEPTH_MAX + 1, "true", ""), deeper);
+    assert_too_much(repeated("!", SUNDER_EXPR_DEPTH_MAX + 1, "true", ""), deeper);
     assert_compiles(repeated("[", SUNDER_EXPR_DEPTH_MAX, "1", "]"));
-    assert_full(repeated("[", SUNDER_EXPR_DEPTH_MAX + 1, "1", "]"), deeper);
+    assert_too_much(repeated("[", SUNDER_EXPR_DEPTH_MAX + 1, "1", "]"), deeper);
     assert_compiles(repeated("true ? 1 : ", SUNDER_EXPR_DEPTH_MAX, "1", ""));
-    assert_full(repeated("true ? 1 : ", SUNDER_EXPR_DEPTH_MAX + 1, "1", ""), deeper);
+    assert_too_much(repeated("true ? 1 : ", SUNDER_EXPR_DEPTH_MAX + 1, "1", ""), deeper);
     assert_compiles(repeated("", SUNDER_EXPR_DEPTH_MAX, "'a'", ".lowerAscii()"));
-    assert_full(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "'a'", ".lowerAscii()"), deeper);
+    assert_too_much(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "'a'", ".lowerAscii()"), deeper);
     assert_compiles(repeated("", SUNDER_EXPR_DEPTH_MAX, "args", ".a"));
-    assert_full(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "args", ".a"), deeper);
-    assert_full(repeated("(", 4000, "1", ""), deeper);
+    assert_too_much(repeated("", SUNDER_EXPR_DEPTH_MAX + 1, "args", ".a"), deeper);
+    assert_too_much(repeated("(", 4000, "1", ""), deeper);
 }
 
 static void a_chain_of_one_operator_does_not_nest(void **state)
@@ -255,7 +255,7 @@ static void parts_are_bounded(void **state)
 {
     (void)state;
     assert_compiles(repeated("1+", SUNDER_EXPR_NODES_MAX - 2, "1", ""));
-    assert_full(repeated("1+", SUNDER_EXPR_NODES_MAX - 1, "1", ""),
+    assert_too_much(repeated("1+", SUNDER_EXPR_NODES_MAX - 1, "1", ""),
         "the expression has more than 1024 parts");
 }
 
@@ -263,7 +263,7 @@ static void length_is_bounded(void **state)
 {
     (void)state;
     assert_compiles(repeated(" ", SUNDER_EXPR_CHARS_MAX - 1, "1", ""));
-    assert_full(
+    assert_too_much(
         repeated(" ", SUNDER_EXPR_CHARS_MAX, "1", ""), "the expression is longer than 4096 bytes");
 }
 
