@@ -45,7 +45,7 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     bool found = false;
     int64_t time_ms = 0;
     SUNDER_TRY(sunder_copy_find(
-        &judge->state, judge->tenant_id, judge->event->source, judge->event->id, &found, &time_ms));
+        &judge->state, judge->domain_id, judge->event->source, judge->event->id, &found, &time_ms));
     uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
     if (found && age < (uint64_t)judge->state.policy->horizon_ms) {
         record.duplicate = true;

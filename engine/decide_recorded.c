@@ -2,13 +2,13 @@
 #include "engine/base/text.h"
 
 static enum sunder_err find_one(const struct sunder_step *step, struct sunder_decision *record,
-    struct sunder_str code, struct sunder_str subject, struct sunder_str intent)
+    struct sunder_str code, struct sunder_str intent)
 {
     struct sunder_finding *finding = SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, 1);
     if (finding == NULL) {
         return SUNDER_ERR_FULL;
     }
-    *finding = (struct sunder_finding){.code = code, .subject = subject, .intent = intent};
+    *finding = (struct sunder_finding){.code = code, .intent = intent};
     record->findings = finding;
     record->finding_count = 1;
     return SUNDER_OK;
@@ -35,7 +35,7 @@ static enum sunder_err is_copy(const struct sunder_step *step, bool *ret_copy)
     const struct sunder_judge *judge = &step->judge;
     int64_t time_ms = 0;
     SUNDER_TRY(sunder_copy_find(
-        &judge->state, judge->tenant_id, judge->event->source, judge->event->id, ret_copy, &time_ms));
+        &judge->state, judge->domain_id, judge->event->source, judge->event->id, ret_copy, &time_ms));
     uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
     *ret_copy = *ret_copy && age < (uint64_t)judge->state.policy->horizon_ms;
     return SUNDER_OK;
@@ -81,8 +81,8 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
     const struct sunder_event *event = judge->event;
     struct sunder_record intent;
     bool found = false;
-    if (judge->tenant_id != 0) {
-        SUNDER_TRY(sunder_record_find(&judge->state, judge->tenant_id, event->intent, &found, &intent));
+    if (judge->domain_id != 0) {
+        SUNDER_TRY(sunder_record_find(&judge->state, judge->domain_id, event->intent, &found, &intent));
     }
     if (!found) {
         return sunder_answer_dead(step, SUNDER_STR("intent_unknown"), (struct sunder_str){0},
@@ -101,7 +101,7 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
         outcome_effect(&intent, own, &record, &finding);
     }
     if (finding.at != NULL) {
-        SUNDER_TRY(find_one(step, &record, finding, (struct sunder_str){0}, event->intent));
+        SUNDER_TRY(find_one(step, &record, finding, event->intent));
     }
     return sunder_answer_give(step, &record);
 }

@@ -109,12 +109,12 @@ static enum sunder_err fold_decision(const struct fold *fold)
     bool allowed = decision->verdict == SUNDER_VERDICT_ALLOW;
     record.state = allowed ? SUNDER_FACT_RESERVED : SUNDER_FACT_NONE;
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
-    SUNDER_TRY(sunder_record_index(&fold->state, fold->scope.tenant, record.intent, record.position));
+    SUNDER_TRY(sunder_record_index(&fold->state, fold->domain, record.intent, record.position));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
         SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
         SUNDER_TRY(sunder_record_index_retry(
-            &fold->state, fold->scope.tenant, agent.id, decision->idempotency_key, record.position));
+            &fold->state, fold->domain, agent.id, decision->idempotency_key, record.position));
     }
     if (record.reached_rules) {
         SUNDER_TRY(sunder_fact_attempt(&fold->state, fold->scope, &record));
@@ -148,7 +148,7 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     record->fact_ms = fold->record->stream_time_ms;
     record->state = SUNDER_FACT_CONFIRMED;
     SUNDER_TRY(sunder_record_put(&fold->state, record));
-    SUNDER_TRY(sunder_record_index(&fold->state, fold->scope.tenant, record->intent, record->position));
+    SUNDER_TRY(sunder_record_index(&fold->state, fold->domain, record->intent, record->position));
     return sunder_fact_apply(&fold->state, fold->scope, record, SUNDER_FACT_ADD, false);
 }
 
@@ -160,7 +160,7 @@ static enum sunder_err fold_outcome(const struct fold *fold)
     struct sunder_record record;
     bool found = false;
     SUNDER_TRY(
-        sunder_record_find(&fold->state, fold->scope.tenant, fold->record->intent, &found, &record));
+        sunder_record_find(&fold->state, fold->domain, fold->record->intent, &found, &record));
     if (!found) {
         return SUNDER_ERR_CORRUPT; /* decide saw it, so the log before this record lacks something. */
     }
@@ -340,7 +340,7 @@ enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sun
     }
     if (remembers_copy) {
         SUNDER_TRY(sunder_copy_put(
-            &fold.state, fold.scope.tenant, record->publisher, record->event, record->stream_time_ms));
+            &fold.state, fold.domain, record->publisher, record->event, record->stream_time_ms));
     }
     return fold_kind(&fold);
 }

@@ -215,10 +215,11 @@ static void read_risk(struct policy_compile *c,
     };
     uint32_t tier = SUNDER_TIER_NONE;
     if (values[ENTRY_PHASE] != NULL) {
-        (void)POLICY_READ_WORD(c, values[ENTRY_PHASE], S("phase"), phases, &entry->phase);
+        (void)policy_read_word(
+            c, values[ENTRY_PHASE], S("phase"), POLICY_WORDS(phases), &entry->phase);
     }
     if (values[ENTRY_TIER] != NULL) {
-        (void)POLICY_READ_WORD(c, values[ENTRY_TIER], S("tier"), tiers, &tier);
+        (void)policy_read_word(c, values[ENTRY_TIER], S("tier"), POLICY_WORDS(tiers), &tier);
     }
     entry->tier = (enum sunder_tier)tier;
 }
@@ -230,7 +231,7 @@ static void read_entry(
     const struct sunder_doc *values[ENTRY_KEY_COUNT];
     entry->duty = SUNDER_DUTY_NONE;
     if (!policy_read_map(
-            c, doc, S("an entry of the catalogue"), entry_keys, ENTRY_KEY_COUNT, values)) {
+            c, doc, S("an entry of the catalogue"), POLICY_WORDS(entry_keys), values)) {
         return;
     }
     for (uint32_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {

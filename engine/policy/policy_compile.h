@@ -24,7 +24,7 @@ struct sunder_complaint {
 
 struct sunder_complaints {
     struct sunder_complaint at[SUNDER_COMPLAINTS_MAX];
-    uint32_t count;  /* Kept; more than the bound are counted in `dropped`. */
+    uint32_t count; /* Kept; more than the bound are counted in `dropped`. */
     uint32_t dropped;
     uint32_t errors;
 };
@@ -35,5 +35,8 @@ struct sunder_complaints {
  *   arena       owns the policy
  *   complaints  appended to
  * SUNDER_ERR_INVALID: there are errors. SUNDER_ERR_FULL: the arena has no room. */
-SUNDER_MUST_USE enum sunder_err sunder_policy_compile(const struct sunder_doc *root, struct sunder_digest digest,
-    struct sunder_arena *arena, struct sunder_complaints *complaints, struct sunder_policy **ret_policy);
+SUNDER_MUST_USE enum sunder_err sunder_policy_compile(const struct sunder_doc *root,
+    struct sunder_digest digest,
+    struct sunder_arena *arena,
+    struct sunder_complaints *complaints,
+    struct sunder_policy **ret_policy);

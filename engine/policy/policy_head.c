@@ -81,7 +81,7 @@ static void read_open_world(
             authority,
             S("a list of authorities is not supported by this build yet: write `authority: open`"));
     } else {
-        (void)POLICY_READ_WORD(c, authority, S("authority"), authorities, &ignored);
+        (void)policy_read_word(c, authority, S("authority"), POLICY_WORDS(authorities), &ignored);
     }
     if (values[HEAD_TENANT] == NULL) {
         POLICY_SAY(c,
@@ -90,7 +90,8 @@ static void read_open_world(
             S("`tenant` is missing: write `tenant: payload`, since this build takes it from the "
               "event"));
     } else {
-        (void)POLICY_READ_WORD(c, values[HEAD_TENANT], S("tenant"), tenants, &ignored);
+        (void)policy_read_word(
+            c, values[HEAD_TENANT], S("tenant"), POLICY_WORDS(tenants), &ignored);
     }
 }
 
@@ -124,7 +125,7 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
     uint32_t seen = 0;
     for (uint32_t i = 0; i < doc->count; i++) {
         uint32_t field = 0;
-        if (!POLICY_READ_WORD(c, &doc->items[i], S("domain"), attributes, &field)) {
+        if (!policy_read_word(c, &doc->items[i], S("domain"), POLICY_WORDS(attributes), &field)) {
             continue;
         }
         if ((seen & SUNDER_FIELD_BIT(field)) != 0) {
@@ -166,7 +167,7 @@ static void read_require(struct policy_compile *c, const struct sunder_doc *doc)
             c, ERROR, doc, S("`require` per tier or duty is not supported by this build yet"));
         return;
     }
-    (void)POLICY_READ_BITS(c, doc, S("require"), fields, &c->policy->require);
+    (void)policy_read_bits(c, doc, S("require"), POLICY_WORDS(fields), &c->policy->require);
 }
 
 static bool read_approvers(
@@ -212,7 +213,7 @@ bool policy_read_approvals(
     };
     const struct sunder_doc *values[KEYS];
     struct sunder_wanted wanted = {0};
-    if (!policy_read_map(c, doc, S("`approvals`"), keys, KEYS, values)) {
+    if (!policy_read_map(c, doc, S("`approvals`"), POLICY_WORDS(keys), values)) {
         return false;
     }
     if (values[COUNT] == NULL || values[FROM] == NULL) {
@@ -257,7 +258,7 @@ void policy_compile_head(struct policy_compile *c,
     const struct sunder_doc *values[HEAD_KEY_COUNT];
     *ret_catalogue = NULL;
     *ret_rules = NULL;
-    if (!policy_read_map(c, root, S("the policy"), head_keys, HEAD_KEY_COUNT, values)) {
+    if (!policy_read_map(c, root, S("the policy"), POLICY_WORDS(head_keys), values)) {
         return;
     }
     read_version(c, root, values[HEAD_SUNDER]);

@@ -92,7 +92,7 @@ static uint32_t read_set(
     }
     uint32_t size = 0;
     if (key == POLICY_KEY_PHASES) {
-        if (!POLICY_READ_BITS(c, values[key], S("phases"), phases, &rule->phases)) {
+        if (!policy_read_bits(c, values[key], S("phases"), POLICY_WORDS(phases), &rule->phases)) {
             return 0;
         }
         size = bits_in(rule->phases);

@@ -8,8 +8,7 @@
 #define S SUNDER_STR
 
 enum {
-    KEYS_MAX = 48,
-    WORDS_MAX = 16
+    KEYS_MAX = 48
 };
 
 void *policy_alloc(struct policy_compile *c, size_t size, size_t align, size_t count)
@@ -62,47 +61,43 @@ static void wrong_word(struct policy_compile *c,
     POLICY_SAY(c, ERROR, where, intro, S("`"), shown(word), S("`; did you mean `"), meant, S("`?"));
 }
 
-static uint32_t find_word(struct sunder_str name, const struct policy_word *words, uint32_t count)
+static uint32_t find_word(struct sunder_str name, struct policy_words words)
 {
     uint32_t i = 0;
-    while (i < count && !sunder_str_equal(words[i].name, name)) {
+    while (i < words.count && !sunder_str_equal(words.at[i].name, name)) {
         i += 1;
     }
     return i;
 }
 
-static struct sunder_str nearest_word(
-    struct sunder_str name, const struct policy_word *words, uint32_t count)
+static struct sunder_str nearest_word(struct sunder_str name, struct policy_words words)
 {
     struct sunder_str names[KEYS_MAX];
-    SUNDER_MUST(count <= KEYS_MAX);
+    SUNDER_MUST(words.count <= KEYS_MAX);
     uint32_t usable = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!words[i].later) {
-            names[usable] = words[i].name;
+    for (uint32_t i = 0; i < words.count; i++) {
+        if (!words.at[i].later) {
+            names[usable] = words.at[i].name;
             usable += 1;
         }
     }
     return sunder_str_nearest(name, names, usable);
 }
 
-void policy_unknown_key(struct policy_compile *c,
-    const struct sunder_doc_entry *entry,
-    const struct policy_word *keys,
-    uint32_t count)
+void policy_unknown_key(
+    struct policy_compile *c, const struct sunder_doc_entry *entry, struct policy_words keys)
 {
     struct sunder_complaint where = {.line = entry->line, .column = entry->column};
-    wrong_word(c, &where, S("unknown key "), entry->name, nearest_word(entry->name, keys, count));
+    wrong_word(c, &where, S("unknown key "), entry->name, nearest_word(entry->name, keys));
 }
 
 bool policy_read_map(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *keys,
-    uint32_t count,
+    struct policy_words keys,
     const struct sunder_doc **ret_values)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < keys.count; i++) {
         ret_values[i] = NULL;
     }
     if (doc->kind != SUNDER_DOC_MAP) {
@@ -111,10 +106,10 @@ bool policy_read_map(struct policy_compile *c,
     }
     for (uint32_t i = 0; i < doc->count; i++) {
         const struct sunder_doc_entry *entry = &doc->entries[i];
-        uint32_t key = find_word(entry->name, keys, count);
-        if (key == count) {
-            policy_unknown_key(c, entry, keys, count);
-        } else if (keys[key].later) {
+        uint32_t key = find_word(entry->name, keys);
+        if (key == keys.count) {
+            policy_unknown_key(c, entry, keys);
+        } else if (keys.at[key].later) {
             POLICY_SAY(
                 c, ERROR, entry, S("`"), entry->name, S("` is not supported by this build yet"));
         } else {
@@ -191,25 +186,24 @@ bool policy_read_name(struct policy_compile *c,
 bool policy_read_word(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *words,
-    uint32_t count,
+    struct policy_words words,
     uint32_t *ret_value)
 {
     struct sunder_str text;
     if (!policy_read_text(c, doc, what, &text)) {
         return false;
     }
-    uint32_t found = find_word(text, words, count);
-    if (found < count && !words[found].later) {
-        *ret_value = words[found].value;
+    uint32_t found = find_word(text, words);
+    if (found < words.count && !words.at[found].later) {
+        *ret_value = words.at[found].value;
         return true;
     }
-    if (found < count) {
+    if (found < words.count) {
         POLICY_SAY(
             c, ERROR, doc, S("`"), what, S(": "), text, S("` is not supported by this build yet"));
         return false;
     }
-    struct sunder_str meant = nearest_word(text, words, count);
+    struct sunder_str meant = nearest_word(text, words);
     if (!sunder_str_absent(meant)) {
         POLICY_SAY(c,
             ERROR,
@@ -224,12 +218,12 @@ bool policy_read_word(struct policy_compile *c,
         return false;
     }
     struct sunder_str list = {0};
-    for (uint32_t i = 0; i < count && !c->full; i++) {
-        if (words[i].later) {
+    for (uint32_t i = 0; i < words.count && !c->full; i++) {
+        if (words.at[i].later) {
             continue;
         }
-        list = sunder_str_absent(list) ? words[i].name
-                                       : sunder_text(c->arena, list, S(", "), words[i].name);
+        list = sunder_str_absent(list) ? words.at[i].name
+                                       : sunder_text(c->arena, list, S(", "), words.at[i].name);
         c->full = c->full || sunder_str_absent(list);
     }
     POLICY_SAY(
@@ -240,8 +234,7 @@ bool policy_read_word(struct policy_compile *c,
 bool policy_read_bits(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *words,
-    uint32_t count,
+    struct policy_words words,
     uint32_t *ret_bits)
 {
     uint32_t bits = 0;
@@ -254,7 +247,7 @@ bool policy_read_bits(struct policy_compile *c,
     for (uint32_t i = 0; i < (list ? doc->count : 1); i++) {
         const struct sunder_doc *item = list ? &doc->items[i] : doc;
         uint32_t bit = 0;
-        if (!policy_read_word(c, item, what, words, count, &bit)) {
+        if (!policy_read_word(c, item, what, words, &bit)) {
             ok = false;
         } else if ((bits & bit) != 0) {
             POLICY_SAY(c, ERROR, item, S("`"), item->text, S("` is here twice"));
@@ -339,7 +332,7 @@ bool policy_read_duration(
         digits += 1;
     }
     struct sunder_str unit = {text.at + digits, text.len - digits};
-    uint32_t found = find_word(unit, units, sizeof(units) / sizeof(units[0]));
+    uint32_t found = find_word(unit, POLICY_WORDS(units));
     uint64_t number = 0;
     bool known = found < sizeof(units) / sizeof(units[0]);
     if (!known || !whole_number((struct sunder_str){text.at, digits}, max_ms, &number)) {

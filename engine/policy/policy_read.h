@@ -20,6 +20,13 @@ struct policy_word {
     bool later;
 };
 
+struct policy_words {
+    const struct policy_word *at;
+    uint32_t count;
+};
+/* All of a static table. */
+#define POLICY_WORDS(table) ((struct policy_words){(table), sizeof(table) / sizeof((table)[0])})
+
 /* A rule before it has its place in the policy. */
 struct policy_draft {
     struct sunder_rule rule;
@@ -65,19 +72,16 @@ void policy_complain(struct policy_compile *c,
         (const struct sunder_str[]){__VA_ARGS__},                                                  \
         (uint32_t)(sizeof((const struct sunder_str[]){__VA_ARGS__}) / sizeof(struct sunder_str)))
 
-/* Reads a map with the given keys: ret_values[i] is the value of keys[i], NULL when it is not there. Unknown keys and keys of
+/* Reads a map with the given keys: ret_values[i] is the value of keys.at[i], NULL when it is not there. Unknown keys and keys of
  * later builds are complaints. what: "the policy", "a rule", ... False when it is no map. */
 bool policy_read_map(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *keys,
-    uint32_t count,
+    struct policy_words keys,
     const struct sunder_doc **ret_values);
 /* Complains about a key that is none of `keys`. */
-void policy_unknown_key(struct policy_compile *c,
-    const struct sunder_doc_entry *entry,
-    const struct policy_word *keys,
-    uint32_t count);
+void policy_unknown_key(
+    struct policy_compile *c, const struct sunder_doc_entry *entry, struct policy_words keys);
 
 /* A scalar that has a value. what: the key, for the complaint. */
 bool policy_read_text(struct policy_compile *c,
@@ -89,24 +93,18 @@ bool policy_read_name(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
     struct sunder_str *ret_name);
-/* One of `count` (at most 16) words. */
+/* One of the words. */
 bool policy_read_word(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *words,
-    uint32_t count,
+    struct policy_words words,
     uint32_t *ret_value);
-#define POLICY_READ_WORD(c, doc, what, words, ret)                                                 \
-    policy_read_word((c), (doc), (what), (words), sizeof(words) / sizeof((words)[0]), (ret))
 /* Words as bits: one word or a list without repeats. */
 bool policy_read_bits(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
-    const struct policy_word *words,
-    uint32_t count,
+    struct policy_words words,
     uint32_t *ret_bits);
-#define POLICY_READ_BITS(c, doc, what, words, ret)                                                 \
-    policy_read_bits((c), (doc), (what), (words), sizeof(words) / sizeof((words)[0]), (ret))
 bool policy_read_bool(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, bool *ret_bool);
 /* A whole number without quotes. */

@@ -93,7 +93,7 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
     }
     for (uint32_t i = 0; i < doc->count; i++) {
         if (key_of(doc->entries[i].name) == RULE_WORD_COUNT) {
-            policy_unknown_key(c, &doc->entries[i], rule_keys, RULE_WORD_COUNT);
+            policy_unknown_key(c, &doc->entries[i], POLICY_WORDS(rule_keys));
         }
     }
     if (!unknown) {
@@ -203,7 +203,7 @@ static void read_by(
         by = 0; /* Anybody's act is enough. */
     }
     if (doc != NULL) {
-        (void)POLICY_READ_BITS(c, doc, S("by"), roles, &by);
+        (void)policy_read_bits(c, doc, S("by"), POLICY_WORDS(roles), &by);
     }
     draft->rule.by = by;
 }
@@ -252,11 +252,11 @@ static void read_effect(
     const struct sunder_doc *approvals = values[POLICY_KEY_APPROVALS];
     uint32_t effect = SUNDER_EFFECT_DENY;
     uint32_t mode = SUNDER_MODE_ENFORCE;
-    if (then != NULL && !POLICY_READ_WORD(c, then, S("then"), effects, &effect)) {
+    if (then != NULL && !policy_read_word(c, then, S("then"), POLICY_WORDS(effects), &effect)) {
         return;
     }
     if (values[POLICY_KEY_MODE] != NULL) {
-        (void)POLICY_READ_WORD(c, values[POLICY_KEY_MODE], S("mode"), modes, &mode);
+        (void)policy_read_word(c, values[POLICY_KEY_MODE], S("mode"), POLICY_WORDS(modes), &mode);
     }
     rule->effect = (enum sunder_effect)effect;
     rule->mode = (enum sunder_mode)mode;
@@ -296,7 +296,7 @@ static void read_rule_parts(
     if (kind == 0) {
         return;
     }
-    if (!policy_read_map(c, doc, S("a rule"), rule_keys, RULE_WORD_COUNT, values)) {
+    if (!policy_read_map(c, doc, S("a rule"), POLICY_WORDS(rule_keys), values)) {
         return;
     }
     refuse_foreign_keys(c, doc, kind);

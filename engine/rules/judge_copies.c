@@ -29,7 +29,7 @@ static enum sunder_err by_retry_key(
     bool found = false;
     if (agent.id != 0) {
         SUNDER_TRY(sunder_record_find_retry(
-            &judge->state, judge->tenant_id, agent.id, event->idempotency_key, &found, record));
+            &judge->state, judge->domain_id, agent.id, event->idempotency_key, &found, record));
     }
     if (!found || !live(judge, record->decided_ms)) {
         return SUNDER_OK;
@@ -45,15 +45,15 @@ static enum sunder_err by_retry_key(
 enum sunder_err sunder_judge_copies(struct sunder_judge *judge, const struct sunder_record **ret_copy)
 {
     *ret_copy = NULL;
-    if (judge->tenant_id == 0) {
-        return SUNDER_OK; /* A new tenant has no history. */
+    if (judge->domain_id == 0) {
+        return SUNDER_OK; /* A new domain has no history. */
     }
     struct sunder_record *record = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_record, 1);
     if (record == NULL) {
         return SUNDER_ERR_FULL;
     }
     bool found = false;
-    SUNDER_TRY(sunder_record_find(&judge->state, judge->tenant_id, judge->event->id, &found, record));
+    SUNDER_TRY(sunder_record_find(&judge->state, judge->domain_id, judge->event->id, &found, record));
     if (!found || !live(judge, record->decided_ms)) {
         return by_retry_key(judge, record, ret_copy);
     }

@@ -47,10 +47,8 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
     for (uint32_t i = 0; i < event->labels.count; i++) {
         labels[i] = text_value(event->labels.at[i]);
     }
-    if (event->labels.count != 0) {
-        fields[SUNDER_FIELD_LABELS] =
-            (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = event->labels.count, .items = labels};
-    }
+    fields[SUNDER_FIELD_LABELS] =
+        (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = event->labels.count, .items = labels};
     fields[SUNDER_FIELD_ARGS] = event->args;
     return SUNDER_OK;
 }

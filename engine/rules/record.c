@@ -192,57 +192,57 @@ static enum sunder_err point_at(const struct sunder_state *state, const struct s
     return sunder_row_put(state, key, &out);
 }
 
-static void intent_key(struct sunder_key *key, uint32_t tenant, struct sunder_str intent)
+static void intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
 {
-    sunder_key_start(key, SUNDER_TABLE_INTENT, tenant);
+    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
     sunder_key_text(key, intent);
 }
 
-static void retry_key(struct sunder_key *key, uint32_t tenant, uint32_t agent, struct sunder_str idempotency_key)
+static void retry_key(struct sunder_key *key, uint32_t domain, uint32_t agent, struct sunder_str idempotency_key)
 {
-    sunder_key_start(key, SUNDER_TABLE_RETRY, tenant);
+    sunder_key_start(key, SUNDER_TABLE_RETRY, domain);
     sunder_key_u32(key, agent);
     sunder_key_text(key, idempotency_key);
 }
 
-enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t tenant, struct sunder_str intent,
+enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain, struct sunder_str intent,
     bool *ret_found, struct sunder_record *ret_record)
 {
     struct sunder_key key;
-    intent_key(&key, tenant, intent);
+    intent_key(&key, domain, intent);
     return find_at(state, &key, ret_found, ret_record);
 }
 
-enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t tenant, uint32_t agent,
+enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t domain, uint32_t agent,
     struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record)
 {
     struct sunder_key key;
-    retry_key(&key, tenant, agent, idempotency_key);
+    retry_key(&key, domain, agent, idempotency_key);
     return find_at(state, &key, ret_found, ret_record);
 }
 
 enum sunder_err sunder_record_index(
-    const struct sunder_state *state, uint32_t tenant, struct sunder_str intent, uint64_t position)
+    const struct sunder_state *state, uint32_t domain, struct sunder_str intent, uint64_t position)
 {
     struct sunder_key key;
-    intent_key(&key, tenant, intent);
+    intent_key(&key, domain, intent);
     return point_at(state, &key, position);
 }
 
-enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t tenant, uint32_t agent,
+enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t domain, uint32_t agent,
     struct sunder_str idempotency_key, uint64_t position)
 {
     struct sunder_key key;
-    retry_key(&key, tenant, agent, idempotency_key);
+    retry_key(&key, domain, agent, idempotency_key);
     return point_at(state, &key, position);
 }
 
 /* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */
 #define SOURCE_BYTES_MAX 200u
 
-static void copy_key(struct sunder_key *key, uint32_t tenant, struct sunder_str source, struct sunder_str event)
+static void copy_key(struct sunder_key *key, uint32_t domain, struct sunder_str source, struct sunder_str event)
 {
-    sunder_key_start(key, SUNDER_TABLE_COPY, tenant);
+    sunder_key_start(key, SUNDER_TABLE_COPY, domain);
     if (source.len <= SOURCE_BYTES_MAX) {
         sunder_key_u8(key, (uint8_t)source.len);
         sunder_key_text(key, source);
@@ -255,11 +255,11 @@ static void copy_key(struct sunder_key *key, uint32_t tenant, struct sunder_str 
     sunder_key_text(key, event);
 }
 
-enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t tenant, struct sunder_str source,
+enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t domain, struct sunder_str source,
     struct sunder_str event, bool *ret_found, int64_t *ret_time_ms)
 {
     struct sunder_key key;
-    copy_key(&key, tenant, source, event);
+    copy_key(&key, domain, source, event);
     struct sunder_str value;
     enum sunder_err err = sunder_row_get(state, &key, &value);
     *ret_found = err == SUNDER_OK;
@@ -271,11 +271,11 @@ enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t tena
     return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
 }
 
-enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t tenant, struct sunder_str source,
+enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t domain, struct sunder_str source,
     struct sunder_str event, int64_t time_ms)
 {
     struct sunder_key key;
-    copy_key(&key, tenant, source, event);
+    copy_key(&key, domain, source, event);
     uint8_t raw[8];
     struct sunder_out out = sunder_out_of(raw, sizeof raw);
     sunder_out_i64(&out, time_ms);

@@ -59,21 +59,21 @@ SUNDER_MUST_USE enum sunder_err sunder_record_put(
 SUNDER_MUST_USE enum sunder_err sunder_record_remove(const struct sunder_state *state, uint64_t position);
 
 /* The latest remembered intent with this id; *ret_found false when there is none. */
-SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t tenant,
+SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain,
     struct sunder_str intent, bool *ret_found, struct sunder_record *ret_record);
 
 /* The same by (agent, idempotency key). */
-SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t tenant,
+SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t domain,
     uint32_t agent, struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record);
 
 /* Makes ids and idempotency keys point at a position. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_record_index(
-    const struct sunder_state *state, uint32_t tenant, struct sunder_str intent, uint64_t position);
-SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t tenant,
+    const struct sunder_state *state, uint32_t domain, struct sunder_str intent, uint64_t position);
+SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t domain,
     uint32_t agent, struct sunder_str idempotency_key, uint64_t position);
 
 /* Whether an event of another kind was seen before, and when: COPY rows. */
-SUNDER_MUST_USE enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t tenant,
+SUNDER_MUST_USE enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t domain,
     struct sunder_str source, struct sunder_str event, bool *ret_found, int64_t *ret_time_ms);
-SUNDER_MUST_USE enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t tenant,
+SUNDER_MUST_USE enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t domain,
     struct sunder_str source, struct sunder_str event, int64_t time_ms);

@@ -5,10 +5,10 @@
  *   COUNTER  -                                        next name id
  *   NAME     scope id, text                           name id, flags         (names.h)
  *   TIME     domain id | tenant id                    stream time
- *   INTENT   tenant id, intent id                     position of its record
+ *   INTENT   domain id, intent id                     position of its record
  *   RECORD   position                                 the intent as decided  (record.h)
- *   RETRY    tenant id, agent id, idempotency key     position of its record
- *   COPY     tenant id, source, event id              stream time            (kinds other than intent)
+ *   RETRY    domain id, agent id, idempotency key     position of its record
+ *   COPY     domain id, source, event id              stream time            (kinds other than intent)
  *   EDGES    tenant id, `to` id                       delegation edges       (edges.h)
  *   TASK     tenant id, task                          the task               (task.h)
  *   KEY      domain id, space, key                    facts under a key      (key_row.h)
