@@ -1,0 +1,138 @@
+#include "proto/json_write.h"
+
+/* 0: as it is; 'u': \u00xx; else the letter behind the backslash. */
+static const char ESCAPES[256] = {['"'] = '"',
+    ['\\'] = '\\',
+    ['\b'] = 'b',
+    ['\f'] = 'f',
+    ['\n'] = 'n',
+    ['\r'] = 'r',
+    ['\t'] = 't',
+    [0] = 'u',
+    [1] = 'u',
+    [2] = 'u',
+    [3] = 'u',
+    [4] = 'u',
+    [5] = 'u',
+    [6] = 'u',
+    [7] = 'u',
+    [11] = 'u',
+    [14] = 'u',
+    [15] = 'u',
+    [16] = 'u',
+    [17] = 'u',
+    [18] = 'u',
+    [19] = 'u',
+    [20] = 'u',
+    [21] = 'u',
+    [22] = 'u',
+    [23] = 'u',
+    [24] = 'u',
+    [25] = 'u',
+    [26] = 'u',
+    [27] = 'u',
+    [28] = 'u',
+    [29] = 'u',
+    [30] = 'u',
+    [31] = 'u'};
+
+/* Eight bytes at once (after "Hacker's Delight", zero bytes of a word): not zero when one of them is a quote, a backslash or
+ * below 0x20. Bytes of 0x80 and more are taken out of each test by its last factor. */
+static inline uint64_t needs_escape8(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones << 7;
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    uint64_t quote = word ^ (ones * '"');
+    uint64_t backslash = word ^ (ones * '\\');
+    uint64_t hit = (quote - ones) & ~quote;
+    hit |= (backslash - ones) & ~backslash;
+    hit |= (word - (ones * 0x20)) & ~word;
+    return hit & highs;
+}
+
+static bool is_plain(const char *at, uint32_t len)
+{
+    if (len < 8) {
+        for (uint32_t i = 0; i < len; i++) {
+            if (ESCAPES[(uint8_t)at[i]] != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+    uint64_t hit = needs_escape8(at + (len - 8)); /* The last eight, which may overlap. */
+    for (uint32_t i = 0; i + 8 <= len; i += 8) {
+        hit |= needs_escape8(at + i);
+    }
+    return hit == 0;
+}
+
+static void put_escaped(struct sunder_json_out *out, struct sunder_str str)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (uint32_t i = 0; i < str.len; i++) {
+        uint8_t c = (uint8_t)str.at[i];
+        if (ESCAPES[c] == 0) {
+            sunder_json_put(out, &str.at[i], 1);
+        } else if (ESCAPES[c] == 'u') {
+            const char code[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+            sunder_json_put(out, code, sizeof(code));
+        } else {
+            const char pair[] = {'\\', ESCAPES[c]};
+            sunder_json_put(out, pair, sizeof(pair));
+        }
+    }
+}
+
+void sunder_json_put_string(struct sunder_json_out *out, struct sunder_str str)
+{
+    size_t room = (size_t)(out->end - out->at);
+    if (room >= (size_t)str.len + 2 && is_plain(str.at, str.len)) {
+        char *at = out->at;
+        at[0] = '"';
+        if (str.len != 0) {
+            memcpy(at + 1, str.at, str.len);
+        }
+        at[str.len + 1] = '"';
+        out->at = at + str.len + 2;
+        return;
+    }
+    SUNDER_JSON_PUT(out, "\"");
+    put_escaped(out, str);
+    SUNDER_JSON_PUT(out, "\"");
+}
+
+void sunder_json_put_u64(struct sunder_json_out *out, uint64_t value)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+        "8081828384858687888990919293949596979899";
+    char text[20];
+    size_t from = sizeof(text);
+    while (value >= 100) {
+        from -= 2;
+        memcpy(text + from, pairs + ((value % 100) * 2), 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        from -= 2;
+        memcpy(text + from, pairs + (value * 2), 2);
+    } else {
+        from -= 1;
+        text[from] = (char)('0' + value);
+    }
+    sunder_json_put(out, text + from, sizeof(text) - from);
+}
+
+void sunder_json_put_i64(struct sunder_json_out *out, int64_t value)
+{
+    if (value < 0) {
+        SUNDER_JSON_PUT(out, "-");
+        sunder_json_put_u64(out, 0 - (uint64_t)value);
+        return;
+    }
+    sunder_json_put_u64(out, (uint64_t)value);
+}

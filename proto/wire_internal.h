@@ -1,0 +1,72 @@
+/* What the files of the wire share with each other, and with nobody else. */
+#pragma once
+
+#include "engine/model/limits.h"
+#include "engine/model/value.h"
+#include "proto/digest.h"
+#include "proto/json.h"
+#include "proto/json_write.h"
+#include "proto/wire.h"
+
+/* The canonical text of an event is at most this long: numbers grow most ("1e20" to 21 digits). */
+#define SUNDER_WIRE_CANONICAL_BYTES (6u * SUNDER_EVENT_BYTES_MAX)
+
+/* json     for events and records
+ * scratch  SUNDER_WIRE_CANONICAL_BYTES: canonical text of an event, or a record written again
+ * again    writes decoded records again, one per form */
+struct sunder_wire_decoder {
+    struct sunder_json_parser *json;
+    struct sunder_sha256 *sha256;
+    char *scratch;
+    struct sunder_wire_encoder *again[2];
+};
+
+/* The envelope of an event, however it came; absent members have at == NULL.
+ * bad_time  there is a `time` that is no timestamp: information that no decision needs, but malformed all the same
+ * data  the data as a tree; kind ABSENT when there is none, or none that is an object can be made of it */
+struct sunder_wire_envelope {
+    struct sunder_str specversion;
+    struct sunder_str id;
+    struct sunder_str source;
+    struct sunder_str type;
+    bool bad_time;
+    struct sunder_value data;
+};
+
+enum sunder_event_kind sunder_wire_kind(struct sunder_str type);
+
+/* Fills an event, `at` apart, from its envelope; what is wrong with single fields becomes its problems.
+ * SUNDER_ERR_FULL: no room. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_fill_event(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    const struct sunder_wire_envelope *envelope,
+    struct sunder_event *event);
+
+/* Reads a CloudEvents protobuf message, or the bare data message of a kind. Texts are views into `bytes`.
+ * SUNDER_ERR_MALFORMED: not that message, down to unknown and repeated fields; SUNDER_ERR_FULL: no room, or data nested too deep.
+ * ret_why: half a sentence, static, on failure only. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_envelope(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_wire_envelope *ret_envelope,
+    const char **ret_why);
+SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_data(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    enum sunder_event_kind kind,
+    struct sunder_value *ret_data,
+    const char **ret_why);
+
+/* Data that came as bytes of a named media type: JSON, or a message of ours. An absent type is JSON; data of a type that cannot
+ * be read is ABSENT. Errors as above. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_data_of_type(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str media_type,
+    struct sunder_str bytes,
+    struct sunder_wire_envelope *envelope,
+    const char **ret_why);
+
+/* Reads a record in protobuf; the caller writes it again to see whether it is exactly right. SUNDER_ERR_CORRUPT: no such record;
+ * SUNDER_ERR_FULL: no room in the arena. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_decode_protobuf(
+    struct sunder_arena *arena, struct sunder_str bytes, struct sunder_decision *decision);

@@ -1,0 +1,554 @@
+/* From a record of the decisions topic, in JSON, back to its decision. The reader takes what it knows and minds nothing else:
+ * whether the bytes are exactly right is then seen by writing the decision again. */
+#include "engine/base/decimal.h"
+#include "proto/base64.h"
+#include "proto/wire_encode.h"
+#include "proto/wire_internal.h"
+#include "proto/wire_rebuild.h"
+#include "proto/wire_words.h"
+
+/* err    the first thing that went wrong; what is read after it does not matter
+ * stage  that of the record */
+struct reader {
+    struct sunder_arena *arena;
+    enum sunder_err err;
+    uint8_t stage;
+};
+
+static void fail(struct reader *reader, enum sunder_err err)
+{
+    if (reader->err == SUNDER_OK) {
+        reader->err = err;
+    }
+}
+
+static const struct sunder_value *member(const struct sunder_value *map, const char *name)
+{
+    return sunder_value_member(map, sunder_str_of(name));
+}
+
+static struct sunder_str read_text(const struct sunder_value *map, const char *name)
+{
+    const struct sunder_value *value = member(map, name);
+    bool text = value != NULL && value->kind == SUNDER_VALUE_STRING;
+    return text ? value->text : (struct sunder_str){0};
+}
+
+static bool read_true(const struct sunder_value *map, const char *name)
+{
+    const struct sunder_value *value = member(map, name);
+    return value != NULL && value->kind == SUNDER_VALUE_BOOL && value->boolean;
+}
+
+/* Reads the magnitude of a whole number; false when there is none or it is over 64 bits. */
+static bool read_magnitude(const struct sunder_value *value, bool *ret_negative, uint64_t *ret)
+{
+    if (value == NULL || value->kind != SUNDER_VALUE_NUMBER) {
+        return false;
+    }
+    struct sunder_str text = value->text;
+    bool negative = text.at[0] == '-';
+    uint64_t magnitude = 0;
+    for (uint32_t i = negative ? 1 : 0; i < text.len; i++) {
+        uint64_t digit = (uint64_t)(text.at[i] - '0');
+        if (text.at[i] < '0' || text.at[i] > '9' || magnitude > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        magnitude = (magnitude * 10) + digit;
+    }
+    *ret_negative = negative;
+    *ret = magnitude;
+    return true;
+}
+
+static uint64_t read_u64(struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    bool negative = false;
+    uint64_t value = 0;
+    if (!read_magnitude(member(map, name), &negative, &value) || negative) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return 0;
+    }
+    return value;
+}
+
+static int64_t read_i64(struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    bool negative = false;
+    uint64_t value = 0;
+    bool read = read_magnitude(member(map, name), &negative, &value);
+    if (!read || value > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return 0;
+    }
+    return negative ? (int64_t)(0 - value) : (int64_t)value;
+}
+
+/* Reads a number that has fewer bits than 64. */
+static uint32_t read_u32(
+    struct reader *reader, const struct sunder_value *map, const char *name, uint32_t max)
+{
+    uint64_t value = read_u64(reader, map, name);
+    if (value > max) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return 0;
+    }
+    return (uint32_t)value;
+}
+
+static struct sunder_digest read_digest(
+    struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    struct sunder_digest digest = {{0}};
+    struct sunder_str text = read_text(map, name);
+    if (sunder_base64url_decode(text, digest.bytes, sizeof(digest.bytes)) != SUNDER_OK) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+    }
+    return digest;
+}
+
+/* The index of the word that must stand there. */
+static uint32_t read_word(struct reader *reader,
+    const struct sunder_value *map,
+    const char *name,
+    const struct sunder_str *words)
+{
+    int index = sunder_words_find(words, read_text(map, name));
+    if (index < 0) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return 0;
+    }
+    return (uint32_t)index;
+}
+
+/* The list of a name; NULL and a count of 0 when there is none. */
+static const struct sunder_value *read_items(
+    const struct sunder_value *map, const char *name, uint32_t *ret_count)
+{
+    const struct sunder_value *value = member(map, name);
+    bool list = value != NULL && value->kind == SUNDER_VALUE_LIST;
+    *ret_count = list ? value->count : 0;
+    return list ? value->items : NULL;
+}
+
+static void *new_array(struct reader *reader, size_t size, uint32_t count)
+{
+    void *at = sunder_arena_alloc_array(reader->arena, size, _Alignof(max_align_t), count);
+    if (at == NULL) {
+        fail(reader, SUNDER_ERR_FULL);
+    }
+    return at;
+}
+
+static struct sunder_strs read_strs(
+    struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, name, &count);
+    if (items == NULL) {
+        return (struct sunder_strs){0};
+    }
+    struct sunder_str *at = new_array(reader, sizeof(*at), count);
+    if (at == NULL) {
+        return (struct sunder_strs){0};
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        at[i] =
+            items[i]
+                .text; /* Absent unless it is a string or a number: then it is not written again. */
+    }
+    return (struct sunder_strs){at, count};
+}
+
+static void read_evidence(
+    struct reader *reader, const struct sunder_value *map, struct sunder_reason *reason)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, "evidence", &count);
+    struct sunder_evidence *evidence =
+        count == 0 ? NULL : new_array(reader, sizeof(*evidence), count);
+    if (evidence == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        evidence[i] = (struct sunder_evidence){.intent = read_text(&items[i], "intent"),
+            .agent = read_text(&items[i], "agent"),
+            .duty = read_text(&items[i], "duty"),
+            .time_ms = read_i64(reader, &items[i], "time")};
+    }
+    reason->evidence = evidence;
+    reason->evidence_count = count;
+}
+
+static void read_also(
+    struct reader *reader, const struct sunder_value *map, struct sunder_reason *reason)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, "also", &count);
+    struct sunder_pair *also = count == 0 ? NULL : new_array(reader, sizeof(*also), count);
+    if (also == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        also[i] =
+            (struct sunder_pair){read_text(&items[i], "subject"), read_text(&items[i], "key")};
+    }
+    reason->also = also;
+    reason->also_count = count;
+}
+
+static struct sunder_reason read_reason(struct reader *reader, const struct sunder_value *map)
+{
+    struct sunder_reason reason = {
+        .rule = read_text(map, "rule"),
+        .code = read_text(map, "code"),
+        .field = read_text(map, "field"),
+        .subject = read_text(map, "subject"),
+        .key = read_text(map, "key"),
+        .message = read_text(map, "message"),
+        .value = read_text(map, "value"),
+        .effect = (enum sunder_effect)read_word(reader, map, "effect", SUNDER_WORDS_EFFECT),
+        .mode = member(map, "mode") != NULL ? SUNDER_MODE_SHADOW : SUNDER_MODE_ENFORCE,
+        .has_count = member(map, "count") != NULL,
+        .tags = read_strs(reader, map, "tags"),
+    };
+    if (reason.has_count) {
+        reason.count = read_u64(reader, map, "count");
+    }
+    read_evidence(reader, map, &reason);
+    read_also(reader, map, &reason);
+    return reason;
+}
+
+/* name: "reasons" or "shadow" */
+static const struct sunder_reason *read_reasons(
+    struct reader *reader, const struct sunder_value *map, const char *name, uint32_t *ret_count)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, name, &count);
+    struct sunder_reason *reasons = count == 0 ? NULL : new_array(reader, sizeof(*reasons), count);
+    if (reasons == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        reasons[i] = read_reason(reader, &items[i]);
+        reasons[i].stage = sunder_wire_reason_stage(reader->stage, name[0] == 's', reasons[i].code);
+    }
+    *ret_count = count;
+    return reasons;
+}
+
+static void read_wanted(
+    struct reader *reader, const struct sunder_value *map, struct sunder_decision *decision)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, "approvals", &count);
+    struct sunder_wanted *wanted = count == 0 ? NULL : new_array(reader, sizeof(*wanted), count);
+    if (wanted == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        wanted[i] = (struct sunder_wanted){.rule = read_text(&items[i], "rule"),
+            .count = read_u32(reader, &items[i], "count", UINT32_MAX),
+            .from = read_strs(reader, &items[i], "from")};
+    }
+    decision->wanted = wanted;
+    decision->wanted_count = count;
+}
+
+static void read_findings(
+    struct reader *reader, const struct sunder_value *map, struct sunder_decision *decision)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = read_items(map, "findings", &count);
+    struct sunder_finding *findings =
+        count == 0 ? NULL : new_array(reader, sizeof(*findings), count);
+    if (findings == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        findings[i] = (struct sunder_finding){.code = read_text(&items[i], "code"),
+            .field = read_text(&items[i], "field"),
+            .subject = read_text(&items[i], "subject"),
+            .intent = read_text(&items[i], "intent")};
+    }
+    decision->findings = findings;
+    decision->finding_count = count;
+}
+
+static void read_subjects(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    const struct sunder_value *map = member(data, "subjects");
+    if (map == NULL) {
+        return;
+    }
+    struct sunder_strs delegators = read_strs(reader, map, "delegators");
+    decision->agent = read_text(map, "agent");
+    decision->principal = read_text(map, "principal");
+    decision->credential = read_text(map, "credential");
+    sunder_wire_make_subjects(reader->arena, delegators, decision);
+    if (decision->subjects == NULL) {
+        fail(reader, SUNDER_ERR_FULL);
+    }
+}
+
+static struct sunder_amount read_amount(
+    struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    struct sunder_amount amount = {0};
+    if (member(map, name) != NULL && !sunder_wire_make_amount(read_text(map, name), &amount)) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+    }
+    return amount;
+}
+
+static uint32_t read_phases(const struct sunder_value *map)
+{
+    uint32_t count = 0;
+    uint32_t phases = 0;
+    const struct sunder_value *items = read_items(map, "phases", &count);
+    for (uint32_t i = 0; i < count; i++) {
+        int index = sunder_words_find(SUNDER_WORDS_PHASE, items[i].text);
+        phases |= index < 0 ? 0 : 1u << index;
+    }
+    return phases;
+}
+
+/* Two objects of rule and text; the names of an object come sorted. */
+static void read_rule_texts(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    const struct sunder_value *map = member(data, "measures");
+    if (map != NULL && map->kind == SUNDER_VALUE_MAP) {
+        struct sunder_measure *measures = new_array(reader, sizeof(*measures), map->count);
+        for (uint32_t i = 0; measures != NULL && i < map->count; i++) {
+            measures[i] = (struct sunder_measure){map->members[i].name, map->members[i].value.text};
+        }
+        decision->measures = measures;
+        decision->measure_count = measures == NULL ? 0 : map->count;
+    }
+    map = member(data, "rule_keys");
+    if (map != NULL && map->kind == SUNDER_VALUE_MAP) {
+        struct sunder_rule_key *keys = new_array(reader, sizeof(*keys), map->count);
+        for (uint32_t i = 0; keys != NULL && i < map->count; i++) {
+            keys[i] = (struct sunder_rule_key){map->members[i].name, map->members[i].value.text};
+        }
+        decision->rule_keys = keys;
+        decision->rule_key_count = keys == NULL ? 0 : map->count;
+    }
+}
+
+static void read_act(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    read_subjects(reader, data, decision);
+    decision->task = read_text(data, "task");
+    decision->purpose = read_text(data, "purpose");
+    decision->tool = read_text(data, "tool");
+    decision->action = read_text(data, "action");
+    decision->objects = read_strs(reader, data, "objects");
+    decision->cases = read_strs(reader, data, "cases");
+    decision->amount = read_amount(reader, data, "amount");
+    decision->currency = read_text(data, "currency");
+    decision->confidence = read_amount(reader, data, "confidence");
+    decision->labels = read_strs(reader, data, "labels");
+    decision->parents = read_strs(reader, data, "parents");
+    decision->idempotency_key = read_text(data, "key");
+    decision->duties = read_strs(reader, data, "duties");
+    decision->phases = read_phases(data);
+    if (member(data, "tier") != NULL) {
+        decision->tier = (enum sunder_tier)read_word(reader, data, "tier", SUNDER_WORDS_TIER);
+    }
+    if (member(data, "digest") != NULL) {
+        decision->digest = read_digest(reader, data, "digest");
+    }
+    read_rule_texts(reader, data, decision);
+}
+
+static void read_decision(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    decision->event = read_text(data, "intent");
+    decision->attempt = read_u32(reader, data, "attempt", UINT32_MAX);
+    decision->verdict =
+        (enum sunder_verdict)read_word(reader, data, "verdict", SUNDER_WORDS_VERDICT);
+    decision->duplicate = read_true(data, "duplicate");
+    decision->of = read_text(data, "of");
+    decision->stage = SUNDER_WIRE_STAGE_LAST;
+    if (member(data, "stage") != NULL) {
+        decision->stage = (uint8_t)read_u32(reader, data, "stage", SUNDER_WIRE_STAGE_LAST - 1);
+    }
+    reader->stage = decision->stage;
+    decision->reasons = read_reasons(reader, data, "reasons", &decision->reason_count);
+    decision->shadow = read_reasons(reader, data, "shadow", &decision->shadow_count);
+    read_wanted(reader, data, decision);
+    read_findings(reader, data, decision);
+    read_act(reader, data, decision);
+}
+
+/* The duties of a task or an edge; an empty list is not an absent one. */
+static void read_given(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    decision->has_duties = member(data, "duties") != NULL;
+    decision->duties = read_strs(reader, data, "duties");
+    decision->has_agents = member(data, "agents") != NULL;
+    decision->agents = read_strs(reader, data, "agents");
+    decision->has_expires = member(data, "expires") != NULL;
+    if (decision->has_expires) {
+        decision->expires_ms = read_i64(reader, data, "expires");
+    }
+}
+
+static void read_recorded(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    decision->kind = (enum sunder_record_kind)read_word(reader, data, "kind", SUNDER_WORDS_KIND);
+    decision->event = read_text(data, "event");
+    decision->publisher = read_text(data, "publisher");
+    decision->duplicate = read_true(data, "duplicate");
+    read_findings(reader, data, decision);
+    switch (decision->kind) {
+    case SUNDER_RECORD_OBSERVED:
+        read_act(reader, data, decision);
+        break;
+    case SUNDER_RECORD_OUTCOME:
+        decision->intent = read_text(data, "intent");
+        decision->result =
+            (enum sunder_outcome_result)read_word(reader, data, "result", SUNDER_WORDS_RESULT);
+        decision->outcome_effect = (enum sunder_outcome_effect)read_word(
+            reader, data, "effect", SUNDER_WORDS_OUTCOME_EFFECT);
+        break;
+    case SUNDER_RECORD_TASK:
+        decision->task = read_text(data, "task");
+        decision->task_state =
+            (enum sunder_task_state)read_word(reader, data, "state", SUNDER_WORDS_TASK_STATE);
+        decision->principal = read_text(data, "principal");
+        decision->purpose = read_text(data, "purpose");
+        decision->case_id = read_text(data, "case");
+        read_given(reader, data, decision);
+        break;
+    case SUNDER_RECORD_DELEGATION:
+        decision->from = read_text(data, "from");
+        decision->to = read_text(data, "to");
+        decision->task = read_text(data, "task");
+        decision->revoked = read_true(data, "revoked");
+        read_given(reader, data, decision);
+        break;
+    case SUNDER_RECORD_CASE:
+        decision->case_id = read_text(data, "case");
+        decision->object = read_text(data, "object");
+        break;
+    case SUNDER_RECORD_CONTROL:
+        decision->control =
+            (enum sunder_control_kind)read_word(reader, data, "control", SUNDER_WORDS_CONTROL);
+        decision->subject = read_text(data, "subject");
+        break;
+    case SUNDER_RECORD_DEAD_LETTER:
+        decision->code = read_text(data, "code");
+        decision->field = read_text(data, "field");
+        break;
+    case SUNDER_RECORD_DECISION:
+    case SUNDER_RECORD_REVOCATION:
+    case SUNDER_RECORD_KIND_COUNT:
+        fail(reader, SUNDER_ERR_CORRUPT);
+        break;
+    }
+}
+
+/* The number behind the third slash of an id; 0 when there is none. That the rest is right is seen when it is written again. */
+static uint32_t read_index(const struct sunder_source *source, struct sunder_str id)
+{
+    char buf[SUNDER_WIRE_ID_MAX];
+    struct sunder_str base = sunder_wire_write_id(source, 0, buf);
+    uint32_t index = 0;
+    for (uint32_t i = base.len + 1; i < id.len && index < UINT32_MAX / 10; i++) {
+        index = (index * 10) + (uint32_t)(uint8_t)(id.at[i] - '0');
+    }
+    return index;
+}
+
+static void read_common(
+    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+{
+    const struct sunder_value *source = member(data, "source");
+    decision->tenant = read_text(data, "tenant");
+    decision->domain = read_text(data, "domain");
+    if (decision->domain.at == NULL) {
+        decision->domain = decision->tenant;
+    }
+    decision->policy = read_digest(reader, data, "policy");
+    decision->source.topic = read_text(source, "topic");
+    decision->source.partition = (int32_t)read_u32(reader, source, "partition", INT32_MAX);
+    decision->source.offset = read_i64(reader, source, "offset");
+    decision->source.timestamp_ms = read_i64(reader, source, "timestamp");
+    decision->stream_time_ms = read_i64(reader, data, "stream_time");
+    decision->seq = read_u64(reader, data, "seq");
+    decision->prev = read_digest(reader, data, "prev");
+    decision->engine = read_text(data, "engine");
+    decision->index = read_index(&decision->source, read_text(data, "id"));
+}
+
+static void read_by_type(struct reader *reader,
+    struct sunder_str type,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
+{
+    if (sunder_str_equal(type, sunder_words_type(SUNDER_RECORD_DECISION))) {
+        decision->kind = SUNDER_RECORD_DECISION;
+        read_decision(reader, data, decision);
+    } else if (sunder_str_equal(type, sunder_words_type(SUNDER_RECORD_REVOCATION))) {
+        decision->kind = SUNDER_RECORD_REVOCATION;
+        decision->subject = read_text(data, "subject");
+        decision->intent = read_text(data, "intent");
+        decision->event = decision->intent;
+        decision->reasons = read_reasons(reader, data, "reasons", &decision->reason_count);
+    } else if (sunder_str_equal(type, sunder_words_type(SUNDER_RECORD_OBSERVED))) {
+        read_recorded(reader, data, decision);
+    } else {
+        fail(reader, SUNDER_ERR_CORRUPT);
+    }
+}
+
+static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_decision *decision)
+{
+    struct sunder_value root;
+    enum sunder_err err = sunder_json_parse(decoder->json, arena, bytes, 0, &root);
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_FULL ? err : SUNDER_ERR_CORRUPT;
+    }
+    struct reader reader = {.arena = arena, .err = SUNDER_OK, .stage = SUNDER_WIRE_STAGE_LAST};
+    const struct sunder_value *data = member(&root, "data");
+    read_common(&reader, data, decision);
+    read_by_type(&reader, read_text(&root, "type"), data, decision);
+    return reader.err;
+}
+
+enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_decision *ret_decision)
+{
+    if (bytes.len == 0 || bytes.len > SUNDER_WIRE_RECORD_BYTES_MAX) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    bool json = bytes.at[0] == '{';
+    struct sunder_decision decision = {0};
+    enum sunder_err err = json ? decode_json(decoder, arena, bytes, &decision)
+                               : sunder_wire_decode_protobuf(arena, bytes, &decision);
+    if (err != SUNDER_OK) {
+        return err;
+    }
+    size_t len = 0;
+    err = sunder_wire_encode_record(
+        decoder->again[json ? 0 : 1], &decision, decoder->scratch, bytes.len, &len);
+    if (err != SUNDER_OK || len != bytes.len || memcmp(decoder->scratch, bytes.at, len) != 0) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    *ret_decision = decision;
+    return SUNDER_OK;
+}
