@@ -1,0 +1,308 @@
+/* Clients of the bus: their properties, their logs, and what their errors mean to a supervisor. */
+#include "consumers/bus_kafka.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define BIT(client) (1u << (client))
+#define CONSUMERS (BIT(BUS_CONSUMER) | BIT(BUS_HELPER) | BIT(BUS_READER))
+#define PRODUCERS (BIT(BUS_FAST) | BIT(BUS_TXN))
+
+/* fixed  Sunder's guarantees rest on it, so a configuration may not set it */
+struct setting {
+    const char *name;
+    const char *value;
+    uint32_t clients;
+    bool fixed;
+};
+
+/* The reasons: offsets live in transactions only; read_committed makes the offset fetch stable; everything else is latency
+ * (the defaults of retry and linger make a transaction twenty times slower) and bounded memory. */
+static const struct setting SETTINGS[] = {
+    {"enable.auto.commit", "false", CONSUMERS, true},
+    {"enable.auto.offset.store", "false", CONSUMERS, true},
+    {"enable.idempotence", "true", PRODUCERS, true},
+    {"enable.partition.eof", "true", BIT(BUS_READER), true},
+    {"isolation.level", "read_committed", BIT(BUS_CONSUMER), true},
+    {"isolation.level", "read_uncommitted", BIT(BUS_HELPER), true},
+    {"auto.offset.reset", "earliest", BIT(BUS_CONSUMER) | BIT(BUS_HELPER), true},
+    {"auto.offset.reset", "error", BIT(BUS_READER), true},
+    {"allow.auto.create.topics", "false", CONSUMERS, true},
+    {"partition.assignment.strategy", "cooperative-sticky", CONSUMERS, false},
+    {"session.timeout.ms", "6000", CONSUMERS, false},
+    {"heartbeat.interval.ms", "500", CONSUMERS, false},
+    {"max.poll.interval.ms", "300000", CONSUMERS, false},
+    {"fetch.wait.max.ms", "100", CONSUMERS, false},
+    {"fetch.min.bytes", "1", CONSUMERS, false},
+    {"check.crcs", "true", CONSUMERS, false},
+    {"queued.min.messages", "20000", CONSUMERS, false},
+    {"queued.max.messages.kbytes", "16384", CONSUMERS, false},
+    {"linger.ms", "0", PRODUCERS, false},
+    {"message.timeout.ms", "30000", PRODUCERS, false},
+    {"queue.buffering.max.messages", "200000", PRODUCERS, false},
+    {"retry.backoff.ms", "20", BIT(BUS_FAST), false},
+    {"retry.backoff.ms", "1", BIT(BUS_TXN), true},
+    {"transaction.timeout.ms", "30000", BIT(BUS_TXN), false},
+    {"reconnect.backoff.ms", "50", CONSUMERS | PRODUCERS, false},
+    {"reconnect.backoff.max.ms", "1000", CONSUMERS | PRODUCERS, false},
+    {"topic.metadata.refresh.interval.ms", "30000", CONSUMERS | PRODUCERS, false},
+};
+
+/* Set by other keys of the configuration. */
+static const struct {
+    const char *name;
+    const char *use;
+} OWN[] = {
+    {"group.id", "`group`"},
+    {"transactional.id", "`group` and `node`"},
+    {"group.instance.id", "`node`"},
+    {"client.id", "`node`"},
+    {"acks", "nothing: Sunder always waits for all replicas in sync"},
+    {"request.required.acks", "nothing: Sunder always waits for all replicas in sync"},
+};
+
+enum sunder_err bus_fail(
+    struct sunder_fail *reterr_fail, enum sunder_err code, int vendor, const char *format, ...)
+{
+    reterr_fail->code = code;
+    reterr_fail->vendor = vendor;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(reterr_fail->text, sizeof reterr_fail->text, format, args);
+    va_end(args);
+    return code;
+}
+
+void bus_trouble(struct sunder_bus *bus, enum sunder_err code, int vendor, const char *format, ...)
+{
+    if (atomic_flag_test_and_set(&bus->trouble_taken)) {
+        return; /* The first trouble is the cause of the others. */
+    }
+    bus->trouble_fail.code = code;
+    bus->trouble_fail.vendor = vendor;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(bus->trouble_fail.text, sizeof bus->trouble_fail.text, format, args);
+    va_end(args);
+    atomic_store_explicit(&bus->trouble, (int)code, memory_order_release);
+}
+
+int sunder_bus_exit_code(const struct sunder_fail *fail)
+{
+    if (fail->code == SUNDER_ERR_FENCED) {
+        return 75;
+    }
+    switch (fail->vendor) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return 77;
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+        return 69;
+    default:
+        return fail->code == SUNDER_ERR_INVALID ? 78 : 70;
+    }
+}
+
+static void log_cb(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    const struct sunder_bus *bus = rd_kafka_opaque(client);
+    if (strcmp(facility, "CONFWARN") == 0 ||
+        (strcmp(facility, "GETPID") == 0 && level >= LOG_WARNING)) {
+        return; /* Each property goes to all clients; a coordinator that loads is normal at the first use. */
+    }
+    enum sunder_log_level mine = level <= LOG_ERR       ? SUNDER_LOG_WARNING
+                                 : level <= LOG_WARNING ? SUNDER_LOG_INFO
+                                                        : SUNDER_LOG_DEBUG;
+    sunder_log_write(bus->options.log,
+        &(struct sunder_log_line){mine, SUNDER_LOG_NO_PARTITION, "kafka_client", NULL},
+        "%s: %s: %s",
+        rd_kafka_name(client),
+        facility,
+        text);
+}
+
+static void error_cb(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+    struct sunder_bus *bus = opaque;
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        char text[160];
+        rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof text);
+        if (client == bus->txn) {
+            return; /* Its own calls see it, and know what to do. */
+        }
+        bool fenced = client == bus->consumer && cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+        bus_trouble(bus,
+            fenced ? SUNDER_ERR_FENCED : SUNDER_ERR_IO,
+            (int)cause,
+            "%s: %s",
+            rd_kafka_name(client),
+            text);
+        return;
+    }
+    sunder_log_write(bus->options.log,
+        &(struct sunder_log_line){SUNDER_LOG_WARNING, SUNDER_LOG_NO_PARTITION, "kafka_error", NULL},
+        "%s: %s: %s",
+        rd_kafka_name(client),
+        rd_kafka_err2name((rd_kafka_resp_err_t)code),
+        reason);
+}
+
+static const char *own_key(const char *name)
+{
+    for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
+        if (strcmp(OWN[i].name, name) == 0) {
+            return OWN[i].use;
+        }
+    }
+    return NULL;
+}
+
+static bool is_fixed(const char *name)
+{
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
+        if (SETTINGS[i].fixed && strcmp(SETTINGS[i].name, name) == 0 &&
+            strcmp(name, "retry.backoff.ms") != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum sunder_err sunder_bus_check_properties(const struct sunder_bus_property *properties,
+    uint32_t count,
+    uint32_t *ret_index,
+    struct sunder_fail *reterr_fail)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum sunder_err err = SUNDER_OK;
+    for (uint32_t i = 0; i < count && err == SUNDER_OK; i++) {
+        char text[200] = "";
+        *ret_index = i;
+        const char *use = own_key(properties[i].name);
+        if (use != NULL) {
+            err = bus_fail(
+                reterr_fail, SUNDER_ERR_INVALID, 0, "%s is set by %s", properties[i].name, use);
+        } else if (is_fixed(properties[i].name)) {
+            err = bus_fail(reterr_fail,
+                SUNDER_ERR_INVALID,
+                0,
+                "%s is set by Sunder itself: its guarantees rest on it",
+                properties[i].name);
+        } else if (rd_kafka_conf_set(
+                       conf, properties[i].name, properties[i].value, text, sizeof text) !=
+                   RD_KAFKA_CONF_OK) {
+            err = bus_fail(reterr_fail,
+                SUNDER_ERR_INVALID,
+                RD_KAFKA_RESP_ERR__INVALID_ARG,
+                "librdkafka: %s",
+                text);
+        }
+    }
+    rd_kafka_conf_destroy(conf);
+    return err;
+}
+
+static bool set(
+    rd_kafka_conf_t *conf, const char *name, const char *value, struct sunder_fail *reterr_fail)
+{
+    char text[200] = "";
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK) {
+        return true;
+    }
+    (void)bus_fail(
+        reterr_fail, SUNDER_ERR_INVALID, RD_KAFKA_RESP_ERR__INVALID_ARG, "kafka: %s", text);
+    return false;
+}
+
+static bool set_own(const struct sunder_bus *bus,
+    enum bus_client client,
+    rd_kafka_conf_t *conf,
+    struct sunder_fail *reterr_fail)
+{
+    char id[33]; /* Longer ones crash the library in requests with flexible versions. */
+    static const char *const ROLES[] = {"member", "helper", "reader", "fast", "txn"};
+    (void)snprintf(id, sizeof id, "%.24s/%s", bus->options.node, ROLES[client]);
+    if (!set(conf, "client.id", id, reterr_fail)) {
+        return false;
+    }
+    if ((CONSUMERS & BIT(client)) != 0 && !set(conf, "group.id", bus->options.group, reterr_fail)) {
+        return false;
+    }
+    if (client == BUS_CONSUMER && !bus->options.dynamic_member &&
+        !set(conf, "group.instance.id", bus->member, reterr_fail)) {
+        return false;
+    }
+    if (client == BUS_READER && !set(conf,
+                                    "isolation.level",
+                                    bus->options.strict ? "read_committed" : "read_uncommitted",
+                                    reterr_fail)) {
+        return false;
+    }
+    if (client == BUS_TXN && !set(conf, "transactional.id", bus->transactional_id, reterr_fail)) {
+        return false;
+    }
+    if (client == BUS_CONSUMER) {
+        bus_rebalance_set(conf);
+    }
+    if ((PRODUCERS & BIT(client)) != 0) {
+        rd_kafka_conf_set_dr_msg_cb(conf, bus_delivered);
+    }
+    return true;
+}
+
+enum sunder_err bus_client_new(struct sunder_bus *bus,
+    enum bus_client client,
+    rd_kafka_t **ret_client,
+    struct sunder_fail *reterr_fail)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, bus);
+    rd_kafka_conf_set_log_cb(conf, log_cb);
+    rd_kafka_conf_set_error_cb(conf, error_cb);
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
+        if ((SETTINGS[i].clients & BIT(client)) != 0 &&
+            !set(conf, SETTINGS[i].name, SETTINGS[i].value, reterr_fail)) {
+            goto out;
+        }
+    }
+    for (uint32_t i = 0; i < bus->options.property_count; i++) {
+        const struct sunder_bus_property *property = &bus->options.properties[i];
+        if (client == BUS_TXN && strcmp(property->name, "retry.backoff.ms") == 0) {
+            continue; /* The transactional client spends it on every commit. */
+        }
+        if (!set(conf, property->name, property->value, reterr_fail)) {
+            goto out;
+        }
+    }
+    if (!set_own(bus, client, conf, reterr_fail)) {
+        goto out;
+    }
+    bool consumer = (CONSUMERS & BIT(client)) != 0;
+    char text[200] = "";
+    rd_kafka_t *made =
+        rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    if (made == NULL) {
+        (void)bus_fail(
+            reterr_fail, SUNDER_ERR_INVALID, RD_KAFKA_RESP_ERR__INVALID_ARG, "kafka: %s", text);
+        goto out;
+    }
+    *ret_client = made;
+    return SUNDER_OK;
+out:
+    rd_kafka_conf_destroy(conf);
+    return SUNDER_ERR_INVALID;
+}

@@ -1,0 +1,57 @@
+/* Inside of a partition, shared by the partition*.c files only; nobody else includes it. Thread: the partition's. */
+#pragma once
+
+#include "consumers/partition.h"
+#include "proto/digest.h"
+
+/* The last record on the decisions topic of sources that are judged again. */
+struct tail {
+    bool there;
+    int64_t source;
+    uint32_t index;
+    struct sunder_digest digest;
+};
+
+struct sunder_partition {
+    struct sunder_partition_options options;
+    char *names; /* Copies of topic and cluster. */
+    struct sunder_store *store;
+    struct sunder_view view;
+    struct sunder_rows rows;
+    struct sunder_wire_decoder *decoder;
+    struct sunder_wire_encoder *encoder;
+    struct sunder_sha256 *sha256;
+    struct sunder_arena arena;
+    char *buffer; /* Of the encoder. */
+
+    struct sunder_position position;
+    int64_t last_source; /* (source, index) folded last. */
+    uint32_t last_index;
+    int64_t published; /* Sources below it are. */
+
+    bool frozen;
+    bool acknowledged;
+    uint64_t generation;
+    int64_t frozen_source;
+
+    struct sunder_restore restore;
+    bool restoring;
+    bool expected; /* Still to be compared. */
+    struct tail tail;
+};
+
+/* Sets code and text; gives `code` back. */
+enum sunder_err partition_fail(
+    struct sunder_fail *reterr_fail, enum sunder_err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Between two records: everything of the arena goes. */
+void partition_reset_arena(struct sunder_partition *partition);
+
+/* Folds one record that is new, and moves the folded position on. */
+enum sunder_err partition_apply(
+    struct sunder_partition *partition, const struct sunder_decision *record);
+
+/* partition_state.c */
+enum sunder_err partition_open_store(
+    struct sunder_partition *partition, struct sunder_fail *reterr_fail);
