@@ -58,8 +58,9 @@ FOREIGN_LINKS = {
 
 # What an object of the core may ask of the world.
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "strlen", "memchr", "abort"}
-# bcmp is what clang makes of memcmp(...) == 0; the __*ti* are 128-bit arithmetic.
-COMPILER_SYMBOLS = r"bcmp|__stack_chk_fail|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|mul|float|fix)\w*ti\w*"
+# bcmp is what clang makes of memcmp(...) == 0; the __*ti* are 128-bit arithmetic, __popcount* and kin
+# the compiler's own help where the processor's baseline has no instruction.
+COMPILER_SYMBOLS = r"bcmp|__stack_chk_fail|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_|__(popcount|clz|ctz|ffs|parity|bswap)[sdt]i2|__(u?div|u?mod|mul|float|fix)\w*ti\w*"
 SANITIZER_SYMBOLS = r"__(asan|ubsan|tsan|sanitizer|sancov|start___sancov|stop___sancov)_\w+|__odr_asan\S*"
 
 # Writable data of the core, all of it: state belongs to the view.

@@ -91,7 +91,17 @@ def _opening_paren(code, at):
 
 
 BLOCK_WORDS = {"if", "for", "while", "switch", "catch"}
-QUALIFIERS = r"(?:const|noexcept|override|final|__attribute__\s*\(\(.*?\)\))"
+QUALIFIERS = r"(?:\b(?:const|noexcept|override|final)|__attribute__\s*\(\([^()]*(?:\([^()]*\)[^()]*)*\)\))"
+
+
+def _without_qualifiers(head):
+    """The text before a { without what may stand between a parameter list and it."""
+    head = head.rstrip()
+    while True:
+        tail = re.search(rf"{QUALIFIERS}$", head[-120:])
+        if not tail:
+            return head
+        head = head[:len(head) - len(tail.group(0))].rstrip()
 
 
 def _word_before(code, at):
@@ -152,9 +162,10 @@ def functions(text):
         if code[i] != "{":
             i += 1
             continue
-        head = re.sub(rf"(?:\s*{QUALIFIERS})+\s*$", "", code[:i].rstrip(), flags=re.DOTALL).rstrip()
+        from_at = max(0, i - 4000)  # A signature is short; a long file must not be slow.
+        head = _without_qualifiers(code[from_at:i])
         if head.endswith(")"):
-            close = len(head) - 1
+            close = from_at + len(head) - 1
             opening = _opening_paren(code, close)
             name = _word_before(code, opening)
             end = _matching(code, i, "{", "}")
