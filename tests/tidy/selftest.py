@@ -12,6 +12,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import hardening
 import headers
 import includes
+import labels
 import layers
 import links
 import run_pytest
@@ -215,6 +216,18 @@ class Symbols(Tree):
 
     def test_no_library_is_a_failure_not_a_success(self):
         self.assertEqual(symbols.main([]), 1)
+
+
+class Labels(Tree):
+    def test_a_test_without_one_known_label_is_seen(self):
+        def test(name, *own):
+            return {"name": name, "properties": [{"name": "LABELS", "value": list(own)}] if own else []}
+
+        script = "#   ops/test -L LABEL    only tests with that label (fast, slow), in the build it belongs to\n"
+        self.assertEqual(labels.known(script), {"fast", "slow"})
+        self.assertEqual(labels.check([test("a", "fast")], {"fast", "slow"}), ([], 1))
+        for wrong in (test("a"), test("a", "fats"), test("a", "fast", "slow")):
+            self.one(labels.check([wrong], {"fast", "slow"})[0], "a: its labels")
 
 
 class Hardening(Tree):
