@@ -99,6 +99,7 @@ struct sunder_bus {
     pthread_t worker;
     bool worker_started;
     bool stop;                        /* under lock */
+    bool claiming;                    /* under lock: a first progress waits for its checkpoint */
     uint32_t releasing;               /* under lock: partitions with `released` not yet committed */
     uint32_t taking;                  /* under lock: partitions wanted or answered */
     bool release_failed;              /* under lock */

@@ -287,11 +287,18 @@ static bool checkpoint(struct sunder_bus *bus,
         return false;
     }
     struct sunder_fail fail = {0};
+    int64_t began_ms = sunder_clock_ms();
     enum bus_txn outcome = bus_txn_begin(bus, list, group, &fail);
     if (outcome == BUS_TXN_DONE) {
         outcome = bus_txn_commit(bus, &fail);
     }
     if (outcome == BUS_TXN_DONE) {
+        sunder_log_write(bus->options.log,
+            &(struct sunder_log_line){
+                SUNDER_LOG_DEBUG, SUNDER_LOG_NO_PARTITION, "checkpoint", NULL},
+            "%d partitions in %lld ms",
+            list->cnt,
+            (long long)(sunder_clock_ms() - began_ms));
         return true;
     }
     sunder_log_write(bus->options.log,
@@ -360,9 +367,10 @@ static bool commit_due(struct sunder_bus *bus, struct rhythm *rhythm, bool force
 static void serve_checkpoint(struct sunder_bus *bus, struct rhythm *rhythm)
 {
     bool forced = bus->releasing != 0;
-    if (!forced && sunder_clock_ms() < rhythm->next_ms) {
+    if (!forced && !bus->claiming && sunder_clock_ms() < rhythm->next_ms) {
         return;
     }
+    bus->claiming = false;
     (void)pthread_mutex_unlock(&bus->lock);
     bool done = commit_due(bus, rhythm, forced);
     (void)pthread_mutex_lock(&bus->lock);
@@ -403,7 +411,7 @@ static void *run(void *argument)
         if (!bus->options.strict) {
             serve_checkpoint(bus, &rhythm);
         }
-        if (!bus->stop && bus->releasing == 0 && !takeovers_wanted(bus)) {
+        if (!bus->stop && bus->releasing == 0 && !bus->claiming && !takeovers_wanted(bus)) {
             int64_t now_ms = sunder_clock_ms();
             wait_until(bus,
                 !bus->options.strict && rhythm.next_ms > now_ms ? rhythm.next_ms : now_ms + 100);
@@ -484,7 +492,11 @@ void sunder_bus_progress(
         atomic_store_explicit(&bus->checkpoint_at_ms, sunder_clock_ms(), memory_order_relaxed);
     }
     claim->progress = *progress;
-    claim->claimed = true;
+    if (!claim->claimed) {
+        claim->claimed = true;
+        bus->claiming = true; /* Someone waits for it to settle. */
+        (void)pthread_cond_broadcast(&bus->changed);
+    }
     (void)pthread_mutex_unlock(&bus->lock);
 }
 
