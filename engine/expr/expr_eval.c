@@ -101,6 +101,29 @@ static const struct sunder_value *look_up(
     return there ? value : NULL;
 }
 
+/* As in CEL, only the last step may be missing: what it would be a member of must be a map. An event without args has none. */
+static enum sunder_err eval_has(
+    const struct expr_node *node, const struct sunder_expr_env *env, struct sunder_value *ret_value)
+{
+    const struct sunder_value *value = &env->fields[node->field];
+    bool none =
+        value->kind == SUNDER_VALUE_ABSENT && node->path != NULL && node->path->next == NULL;
+    for (const struct expr_member *member = node->path; member != NULL && !none;
+         member = member->next) {
+        if (value->kind != SUNDER_VALUE_MAP) {
+            return SUNDER_ERR_INVALID;
+        }
+        value = sunder_value_member(value, member->name);
+        none = value == NULL && member->next == NULL;
+        if (value == NULL && !none) {
+            return SUNDER_ERR_INVALID;
+        }
+    }
+    bool there = !none && value->kind != SUNDER_VALUE_ABSENT && value->kind != SUNDER_VALUE_NULL;
+    *ret_value = bool_of(there);
+    return SUNDER_OK;
+}
+
 static enum sunder_err eval_field(
     const struct expr_node *node, const struct sunder_expr_env *env, struct sunder_value *ret_value)
 {
@@ -350,8 +373,7 @@ enum sunder_err expr_eval_node(const struct expr_node *node,
     case EXPR_OP_FIELD:
         return eval_field(node, env, ret_value);
     case EXPR_OP_HAS:
-        *ret_value = bool_of(look_up(node, env) != NULL);
-        return SUNDER_OK;
+        return eval_has(node, env, ret_value);
     case EXPR_OP_NOT:
         return eval_not(node, env, arena, ret_value);
     case EXPR_OP_AND:

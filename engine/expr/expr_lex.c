@@ -28,15 +28,15 @@ static struct sunder_str since(const struct expr_compile *c, uint32_t start)
 
 static void skip_blanks(struct expr_compile *c)
 {
-    for (; c->at < c->source.len; c->at++) {
+    while (c->at < c->source.len) {
         char at = peek(c, 0);
         if (at == '/' && peek(c, 1) == '/') {
             while (c->at < c->source.len && peek(c, 0) != '\n') {
                 c->at += 1;
             }
-            continue;
-        }
-        if (at != ' ' && at != '\t' && at != '\n' && at != '\r') {
+        } else if (at == ' ' || at == '\t' || at == '\n' || at == '\r') {
+            c->at += 1;
+        } else {
             return;
         }
     }

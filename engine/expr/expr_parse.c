@@ -467,7 +467,7 @@ static struct expr_node *parse_choice(struct expr_compile *c)
     }
     struct expr_node *choice = node_of(c, EXPR_OP_CHOICE, offset);
     adopt(c, choice, condition);
-    adopt(c, choice, parse_nested(c));
+    adopt(c, choice, parse_binary(c, POWER_OR));
     expect_sign(c, S(":"), S("`:`"));
     adopt(c, choice, parse_nested(c));
     return choice;

@@ -161,11 +161,37 @@ static void has_asks_without_reading(void **state)
     assert_gives("has(principal)", "false");
     assert_gives("has(args.deep.n)", "true");
     assert_gives("has(args.deep.m)", "false");
-    assert_gives("has(args.name.more)", "false");
-    assert_gives("has(args.nope.more)", "false");
+    assert_gives("has(args.name.more)", "!");
+    assert_gives("has(args.nope.more)", "!");
+    assert_gives("has(args.nil.more)", "!");
+    assert_gives("has(args.nope) && has(args.nope.more)", "false");
+    assert_gives("has(args)", "true");
     assert_gives("has(args.nil)", "false");
     assert_gives("has(args.long)", "true");
     assert_gives("has(principal) && principal == 'x'", "false");
+}
+
+static void an_event_without_args_has_none(void **state)
+{
+    (void)state;
+    struct sunder_arena arena = test_arena_of(16384);
+    struct sunder_expr_env env = {0};
+    const char *const sources[] = {"has(args)", "has(args.a)"};
+    struct sunder_expr *expr = NULL;
+    struct sunder_expr_error error;
+    struct sunder_value value = {0};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(
+            sunder_expr_compile(
+                &arena, sunder_str_of(sources[i]), ALL, SUNDER_TYPE_BOOL, &expr, &error),
+            SUNDER_OK);
+        assert_int_equal(sunder_expr_eval(expr, &env, &arena, &value), SUNDER_OK);
+        assert_false(value.boolean);
+    }
+    assert_int_equal(sunder_expr_compile(
+                         &arena, SUNDER_STR("has(args.a.b)"), ALL, SUNDER_TYPE_BOOL, &expr, &error),
+        SUNDER_OK);
+    assert_int_equal(sunder_expr_eval(expr, &env, &arena, &value), SUNDER_ERR_INVALID);
 }
 
 static void a_number_that_is_not_exact_cannot_be_read(void **state)
@@ -437,6 +463,7 @@ int main(void)
         cmocka_unit_test(fields_are_read),
         cmocka_unit_test(what_is_not_there_is_an_error),
         cmocka_unit_test(has_asks_without_reading),
+        cmocka_unit_test(an_event_without_args_has_none),
         cmocka_unit_test(a_number_that_is_not_exact_cannot_be_read),
         cmocka_unit_test(decimals_compare_and_add_exactly),
         cmocka_unit_test(a_sum_that_overflows_is_an_error),

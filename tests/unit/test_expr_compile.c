@@ -43,12 +43,14 @@ static void broken_syntax_is_refused(void **state)
     (void)state;
     refused("", 0, "the expression ends where a value should be");
     refused("   ", 3, "the expression ends where a value should be");
+    refused("1 + // and", 10, "the expression ends where a value should be");
     refused("1 +", 3, "the expression ends where a value should be");
     refused("(1", 2, "the expression ends where `)` should be");
     refused("[1, 2", 5, "the expression ends where `]` should be");
     refused("1 2", 2, "`2` stands where an operator or the end should be");
     refused("1 'a'", 2, "a string stands where an operator or the end should be");
     refused("1 )", 2, "`)` stands where an operator or the end should be");
+    refused("true ? false ? 1 : 2 : 3", 13, "`?` stands where `:` should be");
     refused("true ? 1", 8, "the expression ends where `:` should be");
     refused("== 1", 0, "`==` stands where a value should be");
     refused("in [1]", 0, "`in` stands where a value should be");
