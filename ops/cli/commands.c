@@ -29,6 +29,17 @@
         .text = "a property for the Kafka client, e.g. security.protocol=SSL"                      \
     }
 
+static const struct sunder_cli_option DEMO_OPTIONS[] = {
+    {.name = "once", .text = "end after the scenario"},
+    OPTION_OUTPUT("table json",
+        "table for people (default), or json: one object per decision, then a summary"),
+    OPTION_POLICY("judge by this policy instead of the one for purchase to pay"),
+};
+static const struct sunder_cli_example DEMO_EXAMPLES[] = {
+    {"sunder demo", "watch it; other clients may publish to the address it prints"},
+    {"sunder demo --once -o json", "for scripts"},
+};
+
 static const struct sunder_cli_option CHECK_OPTIONS[] = {
     OPTION_OUTPUT("text json", "text, one complaint per line (default), or json"),
 };
@@ -68,6 +79,80 @@ static const struct sunder_cli_example REPLAY_EXAMPLES[] = {
         "find toxic combinations in an audit log"},
 };
 
+static const struct sunder_cli_option EXPLAIN_OPTIONS[] = {
+    OPTION_POLICY("also say what the rules are, from this policy"),
+    OPTION_OUTPUT(
+        "text json", "a story (default), or the records it is made of as one json object"),
+    {.name = "from-kafka", .text = "read sunder.decisions instead of a file; give only INTENT-ID"},
+    OPTION_BROKERS,
+    {.name = "topic",
+        .letter = 't',
+        .value = "TOPIC",
+        .text = "decisions topic; default: sunder.decisions"},
+    OPTION_PROPERTY,
+};
+static const struct sunder_cli_example EXPLAIN_EXAMPLES[] = {
+    {"sunder explain decisions.ndjson i-3", "why i-3 was answered as it was, and what led to it"},
+    {"sunder explain --from-kafka --brokers localhost:9092 i-3", "the same from a cluster"},
+};
+
+static const struct sunder_cli_option PUBLISH_OPTIONS[] = {
+    OPTION_BROKERS,
+    {.name = "topic",
+        .letter = 't',
+        .value = "TOPIC",
+        .text = "intents topic; default: sunder.intents"},
+    OPTION_IN,
+    {.name = "wait", .letter = 'w', .text = "wait for each decision and print it"},
+    {.name = "decisions",
+        .value = "TOPIC",
+        .text = "decisions topic for --wait; default: sunder.decisions"},
+    {.name = "timeout", .value = "SECONDS", .text = "give up waiting after this long; default: 30"},
+    {.name = "fail-on-deny", .text = "with --wait: exit 1 when anything but allow came back"},
+    {.name = "intent",
+        .value = "TOOL/ACTION",
+        .text = "publish one intent made of the options below instead of a file"},
+    {.name = "tenant", .value = "ID", .text = "its tenant"},
+    {.name = "agent", .value = "ID", .text = "its agent"},
+    {.name = "principal", .value = "ID", .text = "its principal"},
+    {.name = "task", .value = "ID", .text = "its task"},
+    {.name = "purpose", .value = "WORD", .text = "its purpose"},
+    {.name = "object", .value = "ID", .text = "its object"},
+    {.name = "amount", .value = "DECIMAL", .text = "its amount; with --currency"},
+    {.name = "currency", .value = "CODE", .text = "its currency"},
+    {.name = "args", .value = "JSON", .text = "its args, a JSON object"},
+    OPTION_OUTPUT(
+        "table ndjson", "what --wait prints: a line for people (default), or the decisions"),
+    OPTION_PROPERTY,
+};
+static const struct sunder_cli_example PUBLISH_EXAMPLES[] = {
+    {"sunder publish -b localhost:9092 --in events.ndjson --wait",
+        "publish a file and see the answers"},
+    {"sunder publish -b localhost:9092 --wait --tenant acme --agent a1 --principal user:ana "
+     "--intent erp/vendor.create "
+     "--args '{\"vendor_id\":\"V1\"}'",
+        "one intent from the command line"},
+};
+
+static const struct sunder_cli_option TAIL_OPTIONS[] = {
+    OPTION_BROKERS,
+    {.name = "topic",
+        .letter = 't',
+        .value = "TOPIC",
+        .text = "decisions topic; default: sunder.decisions"},
+    {.name = "from-beginning", .text = "all that the topic holds, not only what comes from now on"},
+    {.name = "until-end", .text = "end at what is the end of the topic now"},
+    {.name = "deny-only", .text = "only decisions that are not allow, and revocations"},
+    OPTION_OUTPUT(
+        "table ndjson", "lines for people with the chain of evidence (default), or the records"),
+    OPTION_PROPERTY,
+};
+static const struct sunder_cli_example TAIL_EXAMPLES[] = {
+    {"sunder tail -b localhost:9092 --deny-only", "watch what is refused, and why"},
+    {"sunder tail -b localhost:9092 --from-beginning --until-end -o ndjson >decisions.ndjson",
+        "a copy of the topic"},
+};
+
 static const struct sunder_cli_option INGEST_OPTIONS[] = {
     OPTION_IN,
     {.name = "out", .value = "FILE", .text = "write events here; - is stdout, the default", FILES},
@@ -97,6 +182,20 @@ static const struct sunder_cli_example COMPLETION_EXAMPLES[] = {
 };
 
 const struct sunder_cli_command sunder_cli_commands[] = {
+    {.name = "demo",
+        .operands = "",
+        .summary = "one process with broker, engine and traffic; the first deny within seconds",
+        .description = "Starts a broker inside this process, judges events that agents publish to "
+                       "it, and shows what comes back: a chain "
+                       "of acts that is harmless step by step and refused as a whole.\nNothing is "
+                       "kept: the broker and all state end with "
+                       "the process.",
+        .options = DEMO_OPTIONS,
+        .option_count = COUNT(DEMO_OPTIONS),
+        .examples = DEMO_EXAMPLES,
+        .example_count = COUNT(DEMO_EXAMPLES),
+        .kafka = true,
+        .run = sunder_cmd_demo},
     {.name = "check",
         .operands = "POLICY",
         .operands_min = 1,
@@ -125,6 +224,46 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .examples = REPLAY_EXAMPLES,
         .example_count = COUNT(REPLAY_EXAMPLES),
         .run = sunder_cmd_replay},
+    {.name = "explain",
+        .operands = "[FILE] INTENT-ID",
+        .operands_min = 1,
+        .operands_max = 2,
+        .summary = "why an intent was answered as it was: the story with its evidence",
+        .description = "Finds an intent among decisions (FILE: what replay or tail wrote; -: "
+                       "stdin) and tells who asked for what, behind whom, "
+                       "the verdict, and for each reason the chain of acts that led to it, in "
+                       "order of time. The id is that of the event.",
+        .options = EXPLAIN_OPTIONS,
+        .option_count = COUNT(EXPLAIN_OPTIONS),
+        .examples = EXPLAIN_EXAMPLES,
+        .example_count = COUNT(EXPLAIN_EXAMPLES),
+        .kafka = true,
+        .run = sunder_cmd_explain},
+    {.name = "publish",
+        .operands = "",
+        .summary = "events to a cluster; with --wait also the answers",
+        .description = "Publishes CloudEvents, one JSON per line, to the intents topic; the key is "
+                       "the tenant. Without --wait it ends when "
+                       "Kafka has them all. A verdict is data: the exit code is 0 whatever it is, "
+                       "unless --fail-on-deny.",
+        .options = PUBLISH_OPTIONS,
+        .option_count = COUNT(PUBLISH_OPTIONS),
+        .examples = PUBLISH_EXAMPLES,
+        .example_count = COUNT(PUBLISH_EXAMPLES),
+        .kafka = true,
+        .run = sunder_cmd_publish},
+    {.name = "tail",
+        .operands = "",
+        .summary = "decisions as they come",
+        .description = "Reads the decisions topic (committed records only). One position is kept "
+                       "per partition, so that the copies that fast "
+                       "delivery may leave after a crash are shown once.",
+        .options = TAIL_OPTIONS,
+        .option_count = COUNT(TAIL_OPTIONS),
+        .examples = TAIL_EXAMPLES,
+        .example_count = COUNT(TAIL_EXAMPLES),
+        .kafka = true,
+        .run = sunder_cmd_tail},
     {.name = "ingest",
         .operands = "FORMAT",
         .operand_words = "cloudtrail",

@@ -1,0 +1,294 @@
+/* `sunder explain`: the story of one intent, from a file of decisions or from the topic. The source is read twice: for the
+ * intent itself, then for the acts that are evidence. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cli/kafka.h"
+#include "ops/cli/lines.h"
+#include "ops/cli/policy_file.h"
+#include "ops/cli/render.h"
+#include "proto/wire.h"
+
+#define ARENA_BYTES ((size_t)64 << 20) /* Decoded records that are kept; costs what is touched. */
+#define RECORDS_MAX 256 /* Of one story. An intent with more copies than that is cut. */
+
+/* bytes lives in the arena */
+struct kept {
+    struct sunder_decision record;
+    struct sunder_str bytes;
+};
+
+struct explain {
+    const struct sunder_cli_args *args;
+    struct sunder_str id;
+    struct sunder_lines *lines; /* NULL: Kafka */
+    struct sunder_wire_decoder *decoder;
+    void *memory;
+    struct sunder_arena arena;
+    struct kept own[RECORDS_MAX]; /* The intent's decisions, outcomes, revocations. */
+    uint32_t own_count;
+    struct kept evidence[RECORDS_MAX];
+    uint32_t evidence_count;
+    bool second;      /* The second reading. */
+    uint64_t foreign; /* Records that name the id, but are none of ours. */
+};
+
+static bool names(struct sunder_str bytes, struct sunder_str id)
+{
+    while (bytes.len >= id.len && id.len > 0) {
+        const char *at = memchr(bytes.at, id.at[0], bytes.len - id.len + 1);
+        if (at == NULL) {
+            return false;
+        }
+        if (memcmp(at, id.at, id.len) == 0) {
+            return true;
+        }
+        bytes.len -= (uint32_t)(at + 1 - bytes.at);
+        bytes.at = at + 1;
+    }
+    return false;
+}
+
+static bool is_own(const struct explain *explain, const struct sunder_decision *record)
+{
+    return sunder_str_equal(record->event, explain->id) ||
+           sunder_str_equal(record->intent, explain->id);
+}
+
+/* Whether the record is an act that some reason of the story names, and is not there yet. */
+static bool is_evidence(const struct explain *explain, const struct sunder_decision *record)
+{
+    bool is_act =
+        record->kind == SUNDER_RECORD_OBSERVED ||
+        (record->kind == SUNDER_RECORD_DECISION && record->verdict == SUNDER_VERDICT_ALLOW);
+    if (!is_act || record->duplicate) {
+        return false;
+    }
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *own = &explain->own[i].record;
+        for (uint32_t j = 0; j < own->reason_count; j++) {
+            for (uint32_t k = 0; k < own->reasons[j].evidence_count; k++) {
+                if (sunder_str_equal(own->reasons[j].evidence[k].intent, record->event) &&
+                    sunder_str_equal(own->tenant, record->tenant)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* Records are kept as long as there is room; others are decoded and forgotten. */
+static void bytes_take(struct explain *explain, struct sunder_str bytes)
+{
+    if (!explain->second && !names(bytes, explain->id)) {
+        return;
+    }
+    size_t mark = sunder_arena_mark(&explain->arena);
+    struct sunder_str copy = sunder_str_copy(&explain->arena, bytes);
+    struct kept kept = {.bytes = copy};
+    enum sunder_err err =
+        copy.at == NULL
+            ? SUNDER_ERR_FULL
+            : sunder_wire_decode_record(explain->decoder, &explain->arena, copy, &kept.record);
+    bool keep = false;
+    if (err == SUNDER_OK && !explain->second && is_own(explain, &kept.record) &&
+        explain->own_count < RECORDS_MAX) {
+        explain->own[explain->own_count++] = kept;
+        keep = true;
+    } else if (err == SUNDER_OK && explain->second && is_evidence(explain, &kept.record) &&
+               explain->evidence_count < RECORDS_MAX) {
+        explain->evidence[explain->evidence_count++] = kept;
+        keep = true;
+    }
+    explain->foreign += err == SUNDER_ERR_CORRUPT;
+    if (!keep) {
+        sunder_arena_rewind(&explain->arena, mark);
+    }
+}
+
+static void visit(void *ctx, const struct sunder_decision *record, struct sunder_str bytes)
+{
+    (void)record; /* It does not live long enough. */
+    bytes_take(ctx, bytes);
+}
+
+static enum sunder_exit file_scan(struct explain *explain)
+{
+    struct sunder_fail fail;
+    struct sunder_str line = {0};
+    enum sunder_err err = sunder_lines_rewind(explain->lines, &fail);
+    while (
+        err == SUNDER_OK && (err = sunder_lines_next(explain->lines, &line, &fail)) == SUNDER_OK) {
+        if (!sunder_line_blank(line)) {
+            bytes_take(explain, line);
+        }
+    }
+    if (err == SUNDER_ERR_NOT_FOUND) {
+        return SUNDER_EXIT_OK;
+    }
+    sunder_cli_complain("explain: %s", fail.text);
+    return SUNDER_EXIT_FAILED;
+}
+
+static enum sunder_exit scan(struct explain *explain)
+{
+    if (explain->lines != NULL) {
+        return file_scan(explain);
+    }
+    const char *topic = sunder_cli_value(explain->args, "topic");
+    const struct sunder_kafka_tail_options options = {
+        .to = {.args = explain->args},
+        .topic = topic != NULL ? topic : "sunder.decisions",
+        .from_beginning = true,
+        .until_end = true,
+        .visit = visit,
+        .visit_ctx = explain,
+    };
+    return sunder_kafka_read(&options);
+}
+
+static const struct sunder_decision *evidence_find(void *ctx, struct sunder_str intent)
+{
+    const struct explain *explain = ctx;
+    for (uint32_t i = 0; i < explain->evidence_count; i++) {
+        if (sunder_str_equal(explain->evidence[i].record.event, intent)) {
+            return &explain->evidence[i].record;
+        }
+    }
+    return NULL;
+}
+
+static bool is_answer(const struct sunder_decision *record)
+{
+    return record->kind == SUNDER_RECORD_DECISION || record->kind == SUNDER_RECORD_OBSERVED;
+}
+
+static void story_print(struct explain *explain, const struct sunder_policy *policy)
+{
+    struct sunder_render render = {
+        .out = stdout, .colour = sunder_cli_colour(stdout), .date = true};
+    struct sunder_render_story story = {
+        .policy = policy, .find = evidence_find, .find_ctx = explain};
+    bool first = true;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *record = &explain->own[i].record;
+        if (is_answer(record) && sunder_str_equal(record->event, explain->id)) {
+            fputs(first ? "" : "\n", stdout);
+            first = false;
+            sunder_render_decision_story(&render, &story, record);
+        }
+    }
+    bool headed = false;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *record = &explain->own[i].record;
+        if (!is_answer(record)) {
+            fputs(headed ? "" : "\nand then\n", stdout);
+            headed = true;
+            sunder_render_aftermath(&render, record);
+        }
+    }
+}
+
+static void array_print(const char *name, const struct kept *kept, uint32_t count)
+{
+    printf(",\"%s\":[", name);
+    for (uint32_t i = 0; i < count; i++) {
+        printf("%s%.*s", i == 0 ? "" : ",", (int)kept[i].bytes.len, kept[i].bytes.at);
+    }
+    fputs("]", stdout);
+}
+
+static void json_print(const struct explain *explain)
+{
+    printf("{\"id\":\"%.*s\"", (int)explain->id.len, explain->id.at);
+    array_print("records", explain->own, explain->own_count);
+    array_print("evidence", explain->evidence, explain->evidence_count);
+    fputs("}\n", stdout);
+}
+
+static enum sunder_exit explain_run(struct explain *explain, const struct sunder_policy *policy)
+{
+    enum sunder_exit code = scan(explain);
+    if (code != SUNDER_EXIT_OK) {
+        return code;
+    }
+    bool answered = false;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        answered = answered || is_answer(&explain->own[i].record);
+    }
+    if (!answered) {
+        sunder_cli_complain("explain: there is no decision on '%.*s'%s",
+            (int)explain->id.len,
+            explain->id.at,
+            explain->foreign > 0 ? "; lines that name it are not records as sunder writes them"
+                                 : "");
+        return SUNDER_EXIT_FAILED;
+    }
+    explain->second = true;
+    code = scan(explain);
+    if (code != SUNDER_EXIT_OK) {
+        return code;
+    }
+    const char *format = sunder_cli_value(explain->args, "output");
+    if (format != NULL && format[0] == 'j') {
+        json_print(explain);
+    } else {
+        story_print(explain, policy);
+    }
+    return SUNDER_EXIT_OK;
+}
+
+static enum sunder_exit explain_open(struct explain *explain)
+{
+    const struct sunder_cli_args *args = explain->args;
+    bool from_kafka = sunder_cli_flag(args, "from-kafka");
+    if (args->operand_count != (from_kafka ? 1u : 2u)) {
+        sunder_cli_complain(from_kafka ? "explain: with --from-kafka give only INTENT-ID"
+                                       : "explain: needs FILE and INTENT-ID, or --from-kafka");
+        return SUNDER_EXIT_USAGE;
+    }
+    explain->id = sunder_str_of(args->operands[args->operand_count - 1]);
+    for (uint32_t i = 0; i < explain->id.len; i++) {
+        unsigned char c = (unsigned char)explain->id.at[i];
+        if (c < 0x20 || c == '"' || c == '\\') {
+            sunder_cli_complain("explain: the intent's id has characters that no id has");
+            return SUNDER_EXIT_USAGE;
+        }
+    }
+    explain->memory = malloc(ARENA_BYTES);
+    if (explain->memory == NULL || sunder_wire_decoder_create(&explain->decoder) != SUNDER_OK) {
+        sunder_cli_complain("explain: no memory");
+        return SUNDER_EXIT_FAILED;
+    }
+    explain->arena = sunder_arena_of(explain->memory, ARENA_BYTES);
+    struct sunder_fail fail;
+    if (!from_kafka && sunder_lines_open(args->operands[0], &explain->lines, &fail) != SUNDER_OK) {
+        sunder_cli_complain("explain: %s", fail.text);
+        return fail.vendor == EACCES ? SUNDER_EXIT_PERMISSION : SUNDER_EXIT_FAILED;
+    }
+    return SUNDER_EXIT_OK;
+}
+
+enum sunder_exit sunder_cmd_explain(const struct sunder_cli_args *args)
+{
+    struct explain *explain = calloc(1, sizeof(*explain)); /* Too large for a stack. */
+    if (explain == NULL) {
+        return SUNDER_EXIT_FAILED;
+    }
+    explain->args = args;
+    struct sunder_policy_file *policy = NULL;
+    const char *path = sunder_cli_value(args, "policy");
+    enum sunder_exit code = path == NULL ? SUNDER_EXIT_OK : sunder_policy_file_need(path, &policy);
+    code = code == SUNDER_EXIT_OK ? explain_open(explain) : code;
+    if (code == SUNDER_EXIT_OK) {
+        code = explain_run(explain, policy == NULL ? NULL : sunder_policy_file_policy(policy));
+    }
+    sunder_lines_destroy(&explain->lines);
+    sunder_wire_decoder_destroy(&explain->decoder);
+    sunder_policy_file_destroy(&policy);
+    free(explain->memory);
+    free(explain);
+    return code;
+}
