@@ -69,8 +69,8 @@ static enum sunder_err write_row(struct sunder_flush *flush, const struct sunder
     struct sunder_str key = sunder_table_row_key(row);
     if (!row->removed) {
         if (flush->filter != NULL) {
-            sunder_filter_add(
-                flush->filter, row->hash); /* Too early does no harm: it only says "perhaps". */
+            /* Before the commit does no harm: it only says "perhaps". */
+            sunder_filter_add(flush->filter, row->hash);
         }
         return sunder_disk_write_put(flush->disk, key, sunder_table_row_value(row), &flush->fail);
     }

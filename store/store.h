@@ -9,8 +9,7 @@
  *     get  ◄───────── first here ◄──────────── then here ◄────────────────── then here, behind a filter
  *
  * After a crash the store opens at the last mark that was written, and the caller folds the log from there.
- * The memory kind keeps all rows in memory, has the same verbs, and forgets them when it is destroyed.
- *
+ * The memory kind has the same verbs, keeps all rows in memory, and forgets them when it is destroyed.
  * Thread: a store belongs to the thread of its partition; only the fault hook runs in the store's own thread. The store
  * never logs. An error of class FULL changes nothing; after IO or CORRUPT destroy the store and open it again.
  * Fork: a child must not use or destroy a store that its parent opened. */
@@ -44,7 +43,7 @@ enum sunder_store_step {
 };
 
 /* For tests: called at each step, in whichever thread takes it. Another result than SUNDER_OK makes the step fail with
- * it; the hook may also end the process. fn is NULL in production. */
+ * it; the hook may also end the process. NULL in production. */
 struct sunder_store_fault {
     enum sunder_err (*reached)(void *ctx, enum sunder_store_step step);
     void *ctx;
@@ -83,7 +82,7 @@ struct sunder_store_options {
     struct sunder_store_fault fault;
 };
 
-/* What an open found. All but KEPT start empty: without a mark and without rows. */
+/* What an open found. All but KEPT start empty: no mark, no rows. */
 enum sunder_store_found {
     SUNDER_STORE_FOUND_KEPT,    /* rows and mark as last written */
     SUNDER_STORE_FOUND_NOTHING, /* a new directory, or nothing was written into it */
@@ -127,8 +126,8 @@ SUNDER_MUST_USE enum sunder_err sunder_store_open(const struct sunder_store_opti
 SUNDER_MUST_USE enum sunder_err sunder_store_close(
     struct sunder_store **store, struct sunder_fail *reterr_fail);
 
-/* Drops the store without a sync, as after a failed batch: unacknowledged rows are forgotten, and the next open finds the
- * last mark that was written. Waits for a running write. Accepts NULL, nulls the pointer. */
+/* Drops the store without a sync, as after a failed batch: the next open finds the last mark that was written. Waits for
+ * a running write. Accepts NULL, nulls the pointer. */
 void sunder_store_destroy(struct sunder_store **store);
 
 /* The rows as the engine sees them and as fold changes them. They live until the store is destroyed; a value lives as
@@ -143,9 +142,8 @@ struct sunder_rows sunder_store_rows(struct sunder_store *store);
 /* Sets the mark of everything put so far; borrowed, copied. */
 void sunder_store_mark(struct sunder_store *store, const struct sunder_store_mark *mark);
 
-/* Sets everything put since the last freeze aside, with the mark, which must be newer than the last put (ours to keep,
- * so asserted).
- *   ret_generation  number of this freeze, rising; acknowledge takes it.
+/* Sets everything put since the last freeze aside, with the mark, which must be newer than the last put (asserted).
+ *   ret_generation  number of this freeze, rising while the store is open; acknowledge takes it
  * SUNDER_ERR_RETRY: the generation before is not written yet; nothing changed. */
 SUNDER_MUST_USE enum sunder_err sunder_store_freeze(
     struct sunder_store *store, uint64_t *ret_generation);
@@ -161,8 +159,7 @@ SUNDER_MUST_USE enum sunder_err sunder_store_acknowledge(
 SUNDER_MUST_USE enum sunder_err sunder_store_poll(
     struct sunder_store *store, struct sunder_fail *reterr_fail);
 
-/* Waits until the running write ends, then as poll.
- * SUNDER_ERR_RETRY: the frozen generation is not acknowledged, so waiting would never end. */
+/* Waits until the running write ends, then as poll. SUNDER_ERR_RETRY: the frozen generation is not acknowledged. */
 SUNDER_MUST_USE enum sunder_err sunder_store_wait(
     struct sunder_store *store, struct sunder_fail *reterr_fail);
 
@@ -184,10 +181,10 @@ enum sunder_store_need {
 };
 enum sunder_store_need sunder_store_need(const struct sunder_store *store);
 
-/* For metrics. Bytes of tables count rows and index; disk figures are those of the last poll. */
+/* For metrics; disk figures are those of the last poll. */
 struct sunder_store_stats {
-    uint64_t generation_frozen;  /* of the last freeze, 0: none */
-    uint64_t generation_written; /* of the last write that was polled, 0: none */
+    uint64_t generation_frozen;  /* 0: none */
+    uint64_t generation_written; /* 0: none; of the last write that was polled */
     uint64_t active_rows;
     uint64_t active_bytes;
     uint64_t frozen_rows;
