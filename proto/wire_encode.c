@@ -17,13 +17,6 @@ enum sunder_err sunder_wire_encoder_create(
     const struct sunder_digest none = {{0}};
     encoder->policy = none;
     sunder_base64url_encode(none.bytes, sizeof(none.bytes), encoder->policy_text);
-    if (format == SUNDER_WIRE_FORMAT_PROTOBUF) {
-        encoder->memory = malloc(SUNDER_WIRE_SCRATCH_BYTES);
-        if (encoder->memory == NULL) {
-            sunder_wire_encoder_destroy(&encoder);
-            return SUNDER_ERR_FULL;
-        }
-    }
     *ret_encoder = encoder;
     return SUNDER_OK;
 }
@@ -31,7 +24,6 @@ enum sunder_err sunder_wire_encoder_create(
 void sunder_wire_encoder_destroy(struct sunder_wire_encoder **encoder)
 {
     if (*encoder != NULL) {
-        free((*encoder)->memory);
         free(*encoder);
         *encoder = NULL;
     }
@@ -78,7 +70,13 @@ enum sunder_err sunder_wire_encode_record(struct sunder_wire_encoder *encoder,
     }
     size = size < SUNDER_WIRE_RECORD_BYTES_MAX ? size : SUNDER_WIRE_RECORD_BYTES_MAX;
     if (encoder->format == SUNDER_WIRE_FORMAT_PROTOBUF) {
-        return sunder_wire_encode_protobuf(encoder, decision, buf, size, ret_len);
+        struct sunder_protobuf_out out = {buf, (uint8_t *)buf + size, false};
+        sunder_wire_put_protobuf(&out, decision, id);
+        if (out.full) {
+            return SUNDER_ERR_FULL;
+        }
+        *ret_len = (size_t)(out.at - (uint8_t *)buf);
+        return SUNDER_OK;
     }
     struct sunder_json_out out = {buf, (char *)buf + size, false};
     sunder_wire_put_json(encoder, &out, decision, id);

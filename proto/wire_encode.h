@@ -2,27 +2,33 @@
 #pragma once
 
 #include "proto/json_write.h"
+#include "proto/protobuf_write.h"
 #include "proto/wire.h"
 
 /* The stage of a judgement that nothing ended; it is not written. */
 #define SUNDER_WIRE_STAGE_LAST 8
 
-/* Memory for the messages of one record on their way to protobuf, and for its inner bytes. */
-#define SUNDER_WIRE_SCRATCH_BYTES (8u * 1024 * 1024)
-
-/* policy, policy_text  the last policy digest and its base64url: it hardly ever changes
- * memory               SUNDER_WIRE_SCRATCH_BYTES for protobuf; NULL for JSON */
+/* policy, policy_text  the last policy digest and its base64url: it hardly ever changes */
 struct sunder_wire_encoder {
     enum sunder_wire_format format;
     struct sunder_digest policy;
     char policy_text[43];
-    void *memory;
 };
 
 static inline bool sunder_wire_is_delegator(const struct sunder_subject *subject)
 {
     const uint32_t named = SUNDER_ROLE_AGENT | SUNDER_ROLE_PRINCIPAL;
     return (subject->roles & SUNDER_ROLE_DELEGATOR) != 0 && (subject->roles & named) == 0;
+}
+
+static inline bool sunder_wire_has_subjects(const struct sunder_decision *decision)
+{
+    bool delegators = false;
+    for (uint32_t i = 0; i < decision->subject_count; i++) {
+        delegators |= sunder_wire_is_delegator(&decision->subjects[i]);
+    }
+    return delegators || decision->agent.len != 0 || decision->principal.len != 0 ||
+           decision->credential.len != 0;
 }
 
 static inline bool sunder_wire_digest_empty(const struct sunder_digest *digest)
@@ -39,6 +45,9 @@ static inline struct sunder_str sunder_wire_cause(const struct sunder_decision *
     return quarantine ? SUNDER_STR("quarantine") : SUNDER_STR("rule");
 }
 
+/* The type of the Any that holds a record in protobuf. */
+#define SUNDER_WIRE_RECORD_URL "type.googleapis.com/dev.sunder.v1.Record"
+
 /* The topic of Kafka's longest name, two 64-bit and one 32-bit number. */
 #define SUNDER_WIRE_TOPIC_MAX 249
 #define SUNDER_WIRE_ID_MAX (SUNDER_WIRE_TOPIC_MAX + 54)
@@ -47,13 +56,10 @@ static inline struct sunder_str sunder_wire_cause(const struct sunder_decision *
 struct sunder_str sunder_wire_write_id(
     const struct sunder_source *source, uint32_t index, char *buf);
 
-/* The two forms. Whether everything fitted stands in `out` for the first, in the result (SUNDER_ERR_FULL) for the second. */
+/* The two forms. Whether everything fitted stands in `out`. */
 void sunder_wire_put_json(struct sunder_wire_encoder *encoder,
     struct sunder_json_out *out,
     const struct sunder_decision *decision,
     struct sunder_str id);
-SUNDER_MUST_USE enum sunder_err sunder_wire_encode_protobuf(struct sunder_wire_encoder *encoder,
-    const struct sunder_decision *decision,
-    void *buf,
-    size_t size,
-    size_t *ret_len);
+void sunder_wire_put_protobuf(
+    struct sunder_protobuf_out *out, const struct sunder_decision *decision, struct sunder_str id);

@@ -181,7 +181,8 @@ static void put_comma(struct sunder_json_out *out, const char *begin)
     }
 }
 
-static void put_delegators(struct sunder_json_out *out, const struct sunder_decision *decision)
+static void put_delegators(
+    struct sunder_json_out *out, const struct sunder_decision *decision, const char *begin)
 {
     bool any = false;
     for (uint32_t i = 0; i < decision->subject_count; i++) {
@@ -192,6 +193,7 @@ static void put_delegators(struct sunder_json_out *out, const struct sunder_deci
         if (any) {
             SUNDER_JSON_PUT(out, ",");
         } else {
+            put_comma(out, begin);
             SUNDER_JSON_PUT(out, "\"delegators\":[");
         }
         any = true;
@@ -204,22 +206,13 @@ static void put_delegators(struct sunder_json_out *out, const struct sunder_deci
 
 static void put_subjects(struct sunder_json_out *out, const struct sunder_decision *decision)
 {
-    bool delegators = false;
-    for (uint32_t i = 0; i < decision->subject_count; i++) {
-        delegators |= sunder_wire_is_delegator(&decision->subjects[i]);
-    }
-    bool any = delegators || decision->agent.len != 0 || decision->principal.len != 0 ||
-               decision->credential.len != 0;
-    if (!any) {
+    if (!sunder_wire_has_subjects(decision)) {
         return;
     }
     SUNDER_JSON_PUT(out, ",\"subjects\":{");
     const char *begin = out->at;
     PUT_OPTIONAL(out, "\"agent\":", decision->agent);
-    if (delegators) {
-        put_comma(out, begin);
-        put_delegators(out, decision);
-    }
+    put_delegators(out, decision, begin);
     if (decision->principal.len != 0) {
         put_comma(out, begin);
         PUT_NAMED(out, "\"principal\":", decision->principal);

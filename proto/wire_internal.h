@@ -66,7 +66,9 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_data_of_type(struct sunder_wire_deco
     struct sunder_wire_envelope *envelope,
     const char **ret_why);
 
-/* Reads a record in protobuf; the caller writes it again to see whether it is exactly right. SUNDER_ERR_CORRUPT: no such record;
- * SUNDER_ERR_FULL: no room in the arena. */
-SUNDER_MUST_USE enum sunder_err sunder_wire_decode_protobuf(
-    struct sunder_arena *arena, struct sunder_str bytes, struct sunder_decision *decision);
+/* Reads a record in protobuf as an envelope whose data is the tree that its JSON would give, near enough for a reader that takes
+ * what it knows. SUNDER_ERR_MALFORMED, SUNDER_ERR_FULL as above. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_record(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_wire_envelope *ret_envelope);

@@ -1,4 +1,4 @@
-/* From a record of the decisions topic, in JSON, back to its decision. The reader takes what it knows and minds nothing else:
+/* From a record of the decisions topic back to its decision. The reader takes what it knows and minds nothing else:
  * whether the bytes are exactly right is then seen by writing the decision again. */
 #include "engine/base/decimal.h"
 #include "proto/base64.h"
@@ -40,48 +40,61 @@ static bool read_true(const struct sunder_value *map, const char *name)
     return value != NULL && value->kind == SUNDER_VALUE_BOOL && value->boolean;
 }
 
-/* Reads the magnitude of a whole number; false when there is none or it is over 64 bits. */
-static bool read_magnitude(const struct sunder_value *value, bool *ret_negative, uint64_t *ret)
+/* Reads a whole number; false when the text is none or over 64 bits. */
+static bool read_whole(struct sunder_str text, bool *ret_negative, uint64_t *ret_magnitude)
 {
-    if (value == NULL || value->kind != SUNDER_VALUE_NUMBER) {
-        return false;
-    }
-    struct sunder_str text = value->text;
-    bool negative = text.at[0] == '-';
+    bool negative = text.len != 0 && text.at[0] == '-';
     uint64_t magnitude = 0;
     for (uint32_t i = negative ? 1 : 0; i < text.len; i++) {
-        uint64_t digit = (uint64_t)(text.at[i] - '0');
-        if (text.at[i] < '0' || text.at[i] > '9' || magnitude > (UINT64_MAX - digit) / 10) {
+        uint64_t digit = (uint64_t)(uint8_t)text.at[i] - '0';
+        if (digit > 9 || magnitude > (UINT64_MAX - digit) / 10) {
             return false;
         }
         magnitude = (magnitude * 10) + digit;
     }
     *ret_negative = negative;
-    *ret = magnitude;
-    return true;
+    *ret_magnitude = magnitude;
+    return text.len > (negative ? 1u : 0u);
 }
 
-static uint64_t read_u64(struct reader *reader, const struct sunder_value *map, const char *name)
+static uint64_t whole_u64(struct reader *reader, struct sunder_str text)
 {
     bool negative = false;
     uint64_t value = 0;
-    if (!read_magnitude(member(map, name), &negative, &value) || negative) {
+    if (!read_whole(text, &negative, &value) || negative) {
         fail(reader, SUNDER_ERR_CORRUPT);
         return 0;
     }
     return value;
 }
 
-static int64_t read_i64(struct reader *reader, const struct sunder_value *map, const char *name)
+static int64_t whole_i64(struct reader *reader, struct sunder_str text)
 {
     bool negative = false;
     uint64_t value = 0;
-    bool read = read_magnitude(member(map, name), &negative, &value);
+    bool read = read_whole(text, &negative, &value);
     if (!read || value > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
         fail(reader, SUNDER_ERR_CORRUPT);
         return 0;
     }
     return negative ? (int64_t)(0 - value) : (int64_t)value;
+}
+
+static struct sunder_str number_text(const struct sunder_value *map, const char *name)
+{
+    const struct sunder_value *value = member(map, name);
+    bool number = value != NULL && value->kind == SUNDER_VALUE_NUMBER;
+    return number ? value->text : (struct sunder_str){0};
+}
+
+static uint64_t read_u64(struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    return whole_u64(reader, number_text(map, name));
+}
+
+static int64_t read_i64(struct reader *reader, const struct sunder_value *map, const char *name)
+{
+    return whole_i64(reader, number_text(map, name));
 }
 
 /* Reads a number that has fewer bits than 64. */
@@ -315,28 +328,50 @@ static uint32_t read_phases(const struct sunder_value *map)
     return phases;
 }
 
-/* Two objects of rule and text; the names of an object come sorted. */
+/* One of a list of rules and texts: a member of an object in JSON, a message {rule, text} in protobuf. */
+static void read_rule_text(const struct sunder_value *rules,
+    uint32_t index,
+    struct sunder_str *ret_rule,
+    struct sunder_str *ret_text)
+{
+    if (rules->kind == SUNDER_VALUE_MAP) {
+        *ret_rule = rules->members[index].name;
+        *ret_text = rules->members[index].value.text;
+        return;
+    }
+    *ret_rule = read_text(&rules->items[index], "rule");
+    *ret_text = read_text(&rules->items[index], "text");
+}
+
+static const struct sunder_value *read_rules(
+    const struct sunder_value *data, const char *name, uint32_t *ret_count)
+{
+    const struct sunder_value *rules = member(data, name);
+    bool many =
+        rules != NULL && (rules->kind == SUNDER_VALUE_MAP || rules->kind == SUNDER_VALUE_LIST);
+    *ret_count = many ? rules->count : 0;
+    return rules;
+}
+
 static void read_rule_texts(
     struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
 {
-    const struct sunder_value *map = member(data, "measures");
-    if (map != NULL && map->kind == SUNDER_VALUE_MAP) {
-        struct sunder_measure *measures = new_array(reader, sizeof(*measures), map->count);
-        for (uint32_t i = 0; measures != NULL && i < map->count; i++) {
-            measures[i] = (struct sunder_measure){map->members[i].name, map->members[i].value.text};
-        }
-        decision->measures = measures;
-        decision->measure_count = measures == NULL ? 0 : map->count;
+    uint32_t count = 0;
+    const struct sunder_value *rules = read_rules(data, "measures", &count);
+    struct sunder_measure *measures = new_array(reader, sizeof(*measures), count);
+    for (uint32_t i = 0; measures != NULL && i < count; i++) {
+        read_rule_text(rules, i, &measures[i].rule, &measures[i].text);
     }
-    map = member(data, "rule_keys");
-    if (map != NULL && map->kind == SUNDER_VALUE_MAP) {
-        struct sunder_rule_key *keys = new_array(reader, sizeof(*keys), map->count);
-        for (uint32_t i = 0; keys != NULL && i < map->count; i++) {
-            keys[i] = (struct sunder_rule_key){map->members[i].name, map->members[i].value.text};
-        }
-        decision->rule_keys = keys;
-        decision->rule_key_count = keys == NULL ? 0 : map->count;
+    decision->measures = measures;
+    decision->measure_count = measures == NULL ? 0 : count;
+
+    rules = read_rules(data, "rule_keys", &count);
+    struct sunder_rule_key *keys = new_array(reader, sizeof(*keys), count);
+    for (uint32_t i = 0; keys != NULL && i < count; i++) {
+        read_rule_text(rules, i, &keys[i].rule, &keys[i].key);
     }
+    decision->rule_keys = keys;
+    decision->rule_key_count = keys == NULL ? 0 : count;
 }
 
 static void read_act(
@@ -457,37 +492,53 @@ static void read_recorded(
     }
 }
 
-/* The number behind the third slash of an id; 0 when there is none. That the rest is right is seen when it is written again. */
-static uint32_t read_index(const struct sunder_source *source, struct sunder_str id)
+/* What stands in an id up to the next slash or its end; `at` goes behind it. */
+static struct sunder_str take_part(struct sunder_str id, uint32_t *at)
 {
-    char buf[SUNDER_WIRE_ID_MAX];
-    struct sunder_str base = sunder_wire_write_id(source, 0, buf);
-    uint32_t index = 0;
-    for (uint32_t i = base.len + 1; i < id.len && index < UINT32_MAX / 10; i++) {
-        index = (index * 10) + (uint32_t)(uint8_t)(id.at[i] - '0');
+    uint32_t from = *at;
+    uint32_t end = from;
+    while (end < id.len && id.at[end] != '/') {
+        end += 1;
     }
-    return index;
+    *at = end < id.len ? end + 1 : end;
+    return (struct sunder_str){id.at + from, end - from};
+}
+
+/* "<topic>/<partition>/<offset>", and "/<index>" unless that is 0. */
+static void read_id(struct reader *reader, struct sunder_str id, struct sunder_decision *decision)
+{
+    uint32_t at = 0;
+    if (id.len == 0) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return;
+    }
+    decision->source.topic = take_part(id, &at);
+    uint64_t partition = whole_u64(reader, take_part(id, &at));
+    decision->source.offset = whole_i64(reader, take_part(id, &at));
+    uint64_t index = at < id.len ? whole_u64(reader, take_part(id, &at)) : 0;
+    if (partition > INT32_MAX || index > UINT32_MAX) {
+        fail(reader, SUNDER_ERR_CORRUPT);
+        return;
+    }
+    decision->source.partition = (int32_t)partition;
+    decision->index = (uint32_t)index;
 }
 
 static void read_common(
     struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
 {
-    const struct sunder_value *source = member(data, "source");
+    const struct sunder_value *source = member(data, "source"); /* Of JSON. */
     decision->tenant = read_text(data, "tenant");
     decision->domain = read_text(data, "domain");
     if (decision->domain.at == NULL) {
         decision->domain = decision->tenant;
     }
     decision->policy = read_digest(reader, data, "policy");
-    decision->source.topic = read_text(source, "topic");
-    decision->source.partition = (int32_t)read_u32(reader, source, "partition", INT32_MAX);
-    decision->source.offset = read_i64(reader, source, "offset");
-    decision->source.timestamp_ms = read_i64(reader, source, "timestamp");
+    decision->source.timestamp_ms = read_i64(reader, source != NULL ? source : data, "timestamp");
     decision->stream_time_ms = read_i64(reader, data, "stream_time");
     decision->seq = read_u64(reader, data, "seq");
     decision->prev = read_digest(reader, data, "prev");
     decision->engine = read_text(data, "engine");
-    decision->index = read_index(&decision->source, read_text(data, "id"));
 }
 
 static void read_by_type(struct reader *reader,
@@ -511,21 +562,35 @@ static void read_by_type(struct reader *reader,
     }
 }
 
-static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
+static enum sunder_err parse_json(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
-    struct sunder_decision *decision)
+    struct sunder_wire_envelope *ret_envelope)
 {
     struct sunder_value root;
     enum sunder_err err = sunder_json_parse(decoder->json, arena, bytes, 0, &root);
     if (err != SUNDER_OK) {
-        return err == SUNDER_ERR_FULL ? err : SUNDER_ERR_CORRUPT;
+        return err;
     }
-    struct reader reader = {.arena = arena, .err = SUNDER_OK, .stage = SUNDER_WIRE_STAGE_LAST};
     const struct sunder_value *data = member(&root, "data");
-    read_common(&reader, data, decision);
-    read_by_type(&reader, read_text(&root, "type"), data, decision);
-    return reader.err;
+    *ret_envelope = (struct sunder_wire_envelope){
+        .id = read_text(&root, "id"), .type = read_text(&root, "type")};
+    if (data != NULL) {
+        ret_envelope->data = *data;
+    }
+    return SUNDER_OK;
+}
+
+/* Whether encode would have written these very bytes. */
+static bool is_exact(struct sunder_wire_decoder *decoder,
+    struct sunder_str bytes,
+    enum sunder_wire_format format,
+    const struct sunder_decision *decision)
+{
+    size_t len = 0;
+    enum sunder_err err = sunder_wire_encode_record(
+        decoder->again[format], decision, decoder->scratch, bytes.len, &len);
+    return err == SUNDER_OK && len == bytes.len && memcmp(decoder->scratch, bytes.at, len) == 0;
 }
 
 enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
@@ -537,16 +602,22 @@ enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
         return SUNDER_ERR_CORRUPT;
     }
     bool json = bytes.at[0] == '{';
-    struct sunder_decision decision = {0};
-    enum sunder_err err = json ? decode_json(decoder, arena, bytes, &decision)
-                               : sunder_wire_decode_protobuf(arena, bytes, &decision);
+    struct sunder_wire_envelope envelope;
+    enum sunder_err err = json ? parse_json(decoder, arena, bytes, &envelope)
+                               : sunder_wire_protobuf_record(decoder, arena, bytes, &envelope);
     if (err != SUNDER_OK) {
-        return err;
+        return err == SUNDER_ERR_FULL ? err : SUNDER_ERR_CORRUPT;
     }
-    size_t len = 0;
-    err = sunder_wire_encode_record(
-        decoder->again[json ? 0 : 1], &decision, decoder->scratch, bytes.len, &len);
-    if (err != SUNDER_OK || len != bytes.len || memcmp(decoder->scratch, bytes.at, len) != 0) {
+    struct reader reader = {.arena = arena, .err = SUNDER_OK, .stage = SUNDER_WIRE_STAGE_LAST};
+    struct sunder_decision decision = {0};
+    read_id(&reader, envelope.id, &decision);
+    read_common(&reader, &envelope.data, &decision);
+    read_by_type(&reader, envelope.type, &envelope.data, &decision);
+    if (reader.err != SUNDER_OK) {
+        return reader.err;
+    }
+    enum sunder_wire_format format = json ? SUNDER_WIRE_FORMAT_JSON : SUNDER_WIRE_FORMAT_PROTOBUF;
+    if (!is_exact(decoder, bytes, format, &decision)) {
         return SUNDER_ERR_CORRUPT;
     }
     *ret_decision = decision;

@@ -352,6 +352,12 @@ static void random_records_survive_json(void **state)
     round_trip(SUNDER_WIRE_FORMAT_JSON);
 }
 
+static void random_records_survive_protobuf(void **state)
+{
+    (void)state;
+    round_trip(SUNDER_WIRE_FORMAT_PROTOBUF);
+}
+
 static void is_corrupt(struct sunder_str bytes)
 {
     struct sunder_arena arena = test_arena_of(1 << 16);
@@ -432,7 +438,7 @@ static void every_shorter_piece_of_a_record_is_corrupt(void **state)
 {
     (void)state;
     struct sunder_decision decision = allow();
-    for (int format = 0; format < 1; format++) {
+    for (int format = 0; format < 2; format++) {
         struct sunder_str bytes = encoded((enum sunder_wire_format)format, &decision);
         struct sunder_arena arena = test_arena_of(1 << 16);
         for (uint32_t len = 0; len < bytes.len; len++) {
@@ -449,7 +455,7 @@ static void a_buffer_too_small_is_full_whatever_its_size(void **state)
 {
     (void)state;
     struct sunder_decision decision = allow();
-    for (int format = 0; format < 1; format++) {
+    for (int format = 0; format < 2; format++) {
         size_t whole = encoded((enum sunder_wire_format)format, &decision).len;
         uint8_t small[2048];
         for (size_t size = 0; size < whole; size++) {
@@ -468,7 +474,7 @@ static void an_arena_too_small_is_full(void **state)
 {
     (void)state;
     struct sunder_decision decision = allow();
-    for (int format = 0; format < 1; format++) {
+    for (int format = 0; format < 2; format++) {
         struct sunder_str bytes = encoded((enum sunder_wire_format)format, &decision);
         struct sunder_arena arena = test_arena_of(64);
         struct sunder_decision back;
@@ -513,6 +519,7 @@ int main(void)
         cmocka_unit_test(each_recorded_kind_has_its_own_members),
         cmocka_unit_test(a_revocation_names_its_cause),
         cmocka_unit_test(random_records_survive_json),
+        cmocka_unit_test(random_records_survive_protobuf),
         cmocka_unit_test(what_encode_would_not_write_is_corrupt),
         cmocka_unit_test(every_shorter_piece_of_a_record_is_corrupt),
         cmocka_unit_test(a_buffer_too_small_is_full_whatever_its_size),
