@@ -76,42 +76,74 @@ static enum sunder_err compile(
     return sunder_policy_compile(root, digest, &arena, &load->complaints, &load->policy);
 }
 
-enum sunder_err sunder_policy_load(
-    const char *path, struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail)
+static enum sunder_err create(struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail)
 {
-    struct sunder_sha256 *sha256 = NULL;
-    uint32_t len = 0;
     struct sunder_policy_load *load = calloc(1, sizeof *load);
-    enum sunder_err err = load == NULL ? SUNDER_ERR_FULL : sunder_sha256_create(&sha256);
-    if (err == SUNDER_OK) {
+    if (load != NULL) {
         load->memory = malloc(ARENA_BYTES);
         load->bytes = malloc(SUNDER_POLICY_BYTES_MAX + 1);
-        err = load->memory == NULL || load->bytes == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
     }
-    if (err != SUNDER_OK) {
-        *reterr_fail = (struct sunder_fail){.code = err, .text = "no memory for the policy"};
-    } else {
-        err = read_file(path, load, &len, reterr_fail);
+    if (load == NULL || load->memory == NULL || load->bytes == NULL) {
+        sunder_policy_load_destroy(&load);
+        *reterr_fail =
+            (struct sunder_fail){.code = SUNDER_ERR_FULL, .text = "no memory for the policy"};
+        return SUNDER_ERR_FULL;
     }
+    *ret_load = load;
+    return SUNDER_OK;
+}
+
+/* Takes the load; gives it on when it is of use. */
+static enum sunder_err finish(struct sunder_policy_load *load,
+    const char *path,
+    struct sunder_str text,
+    struct sunder_policy_load **ret_load,
+    struct sunder_fail *reterr_fail)
+{
+    struct sunder_sha256 *sha256 = NULL;
+    enum sunder_err err = sunder_sha256_create(&sha256);
     if (err == SUNDER_OK) {
-        struct sunder_str text = {load->bytes, len};
         err = compile(load, text, sunder_sha256_of(sha256, text));
-        if (err != SUNDER_OK) {
-            *reterr_fail = (struct sunder_fail){.code = err};
-            (void)snprintf(reterr_fail->text,
-                sizeof reterr_fail->text,
-                "%.160s: %u errors",
-                path,
-                load->complaints.errors);
-        }
     }
     sunder_sha256_destroy(&sha256);
+    if (err != SUNDER_OK) {
+        *reterr_fail = (struct sunder_fail){.code = err};
+        (void)snprintf(reterr_fail->text,
+            sizeof reterr_fail->text,
+            "%.160s: %u errors",
+            path,
+            load->complaints.errors);
+    }
     if (err == SUNDER_OK || err == SUNDER_ERR_INVALID) {
         *ret_load = load;
     } else {
         sunder_policy_load_destroy(&load);
     }
     return err;
+}
+
+enum sunder_err sunder_policy_load(
+    const char *path, struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail)
+{
+    struct sunder_policy_load *load = NULL;
+    uint32_t len = 0;
+    enum sunder_err err = create(&load, reterr_fail);
+    if (err == SUNDER_OK) {
+        err = read_file(path, load, &len, reterr_fail);
+    }
+    if (err != SUNDER_OK) {
+        sunder_policy_load_destroy(&load);
+        return err;
+    }
+    return finish(load, path, (struct sunder_str){load->bytes, len}, ret_load, reterr_fail);
+}
+
+enum sunder_err sunder_policy_load_text(
+    struct sunder_str text, struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail)
+{
+    struct sunder_policy_load *load = NULL;
+    enum sunder_err err = create(&load, reterr_fail);
+    return err == SUNDER_OK ? finish(load, "the policy", text, ret_load, reterr_fail) : err;
 }
 
 const struct sunder_policy *sunder_policy_load_policy(const struct sunder_policy_load *load)

@@ -11,6 +11,10 @@ struct sunder_policy_load;
 SUNDER_MUST_USE enum sunder_err sunder_policy_load(
     const char *path, struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail);
 
+/* The same from a text, which is borrowed during the call. */
+SUNDER_MUST_USE enum sunder_err sunder_policy_load_text(
+    struct sunder_str text, struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail);
+
 /* Live until the destroy. The policy is NULL when there are errors. */
 const struct sunder_policy *sunder_policy_load_policy(const struct sunder_policy_load *load);
 const struct sunder_complaints *sunder_policy_load_complaints(

@@ -43,10 +43,10 @@ void sunder_policy_file_print(
     }
 }
 
-static void json_print(const char *path, const struct sunder_policy_file *file)
+static void json_print(const char *path, const struct sunder_policy_load *file)
 {
-    const struct sunder_complaints *complaints = sunder_policy_file_complaints(file);
-    const struct sunder_policy *policy = sunder_policy_file_policy(file);
+    const struct sunder_complaints *complaints = sunder_policy_load_complaints(file);
+    const struct sunder_policy *policy = sunder_policy_load_policy(file);
     fputs("{\"file\":", stdout);
     sunder_cli_json_string(stdout, sunder_str_of(path));
     printf(",\"ok\":%s,\"errors\":%" PRIu32, policy != NULL ? "true" : "false", complaints->errors);
@@ -70,10 +70,10 @@ static void json_print(const char *path, const struct sunder_policy_file *file)
     printf("],\"dropped\":%" PRIu32 "}\n", complaints->dropped);
 }
 
-static void text_print(const char *path, const struct sunder_policy_file *file)
+static void text_print(const char *path, const struct sunder_policy_load *file)
 {
-    const struct sunder_complaints *complaints = sunder_policy_file_complaints(file);
-    const struct sunder_policy *policy = sunder_policy_file_policy(file);
+    const struct sunder_complaints *complaints = sunder_policy_load_complaints(file);
+    const struct sunder_policy *policy = sunder_policy_load_policy(file);
     sunder_policy_file_print(stdout, path, complaints);
     if (policy == NULL) {
         fprintf(stderr,
@@ -95,9 +95,9 @@ enum sunder_exit sunder_cmd_check(const struct sunder_cli_args *args)
 {
     const char *path = args->operands[0];
     const char *format = sunder_cli_value(args, "output");
-    struct sunder_policy_file *file = NULL;
+    struct sunder_policy_load *file = NULL;
     struct sunder_fail fail;
-    enum sunder_err err = sunder_policy_file_open(path, &file, &fail);
+    enum sunder_err err = sunder_policy_load(path, &file, &fail);
     if (file == NULL) {
         sunder_cli_complain("check: %s", fail.text);
         return err == SUNDER_ERR_IO && (fail.vendor == EACCES || fail.vendor == EPERM)
@@ -109,6 +109,6 @@ enum sunder_exit sunder_cmd_check(const struct sunder_cli_args *args)
     } else {
         text_print(path, file);
     }
-    sunder_policy_file_destroy(&file);
+    sunder_policy_load_destroy(&file);
     return err == SUNDER_OK ? SUNDER_EXIT_OK : SUNDER_EXIT_FAILED;
 }

@@ -280,7 +280,7 @@ enum sunder_exit sunder_cmd_demo(const struct sunder_cli_args *args)
         .start_ns = sunder_progress_now_ns(),
     };
     fputs("sunder demo: a broker and an engine in this process; nothing is kept.\n", stderr);
-    struct sunder_policy_file *policy = NULL;
+    struct sunder_policy_load *policy = NULL;
     enum sunder_exit code = SUNDER_EXIT_OK;
     if (path != NULL) {
         code = sunder_policy_file_need(path, &policy);
@@ -288,18 +288,18 @@ enum sunder_exit sunder_cmd_demo(const struct sunder_cli_args *args)
         struct sunder_str text = {
             (const char *)sunder_demo_policy, (uint32_t)sunder_demo_policy_len};
         struct sunder_fail fail = {0};
-        if (sunder_policy_file_of(text, &policy, &fail) != SUNDER_OK) {
+        if (sunder_policy_load_text(text, &policy, &fail) != SUNDER_OK) {
             sunder_cli_complain("demo: the embedded policy does not compile: %s", fail.text);
             code = SUNDER_EXIT_CONFIGURATION;
         }
     }
     code = code == SUNDER_EXIT_OK
-               ? sunder_demo_cluster_start(sunder_policy_file_policy(policy), &demo.cluster)
+               ? sunder_demo_cluster_start(sunder_policy_load_policy(policy), &demo.cluster)
                : code;
     if (code == SUNDER_EXIT_OK) {
         code = demo_run(&demo, sunder_cli_flag(args, "once"));
     }
     sunder_demo_cluster_stop(&demo.cluster);
-    sunder_policy_file_destroy(&policy);
+    sunder_policy_load_destroy(&policy);
     return code;
 }

@@ -278,16 +278,16 @@ enum sunder_exit sunder_cmd_explain(const struct sunder_cli_args *args)
         return SUNDER_EXIT_FAILED;
     }
     explain->args = args;
-    struct sunder_policy_file *policy = NULL;
+    struct sunder_policy_load *policy = NULL;
     const char *path = sunder_cli_value(args, "policy");
     enum sunder_exit code = path == NULL ? SUNDER_EXIT_OK : sunder_policy_file_need(path, &policy);
     code = code == SUNDER_EXIT_OK ? explain_open(explain) : code;
     if (code == SUNDER_EXIT_OK) {
-        code = explain_run(explain, policy == NULL ? NULL : sunder_policy_file_policy(policy));
+        code = explain_run(explain, policy == NULL ? NULL : sunder_policy_load_policy(policy));
     }
     sunder_lines_destroy(&explain->lines);
     sunder_wire_decoder_destroy(&explain->decoder);
-    sunder_policy_file_destroy(&policy);
+    sunder_policy_load_destroy(&policy);
     free(explain->memory);
     free(explain);
     return code;

@@ -13,7 +13,7 @@
 
 struct job {
     const struct sunder_cli_args *args;
-    struct sunder_policy_file *policy;
+    struct sunder_policy_load *policy;
     struct sunder_lines *lines;
     struct sunder_replay *replay;
     FILE *out;
@@ -97,7 +97,7 @@ static enum sunder_exit job_open(struct job *job)
         setvbuf(job->out, job->out_buf, _IOFBF, OUT_BYTES);
     }
     struct sunder_replay_options options = {
-        .policy = sunder_policy_file_policy(job->policy),
+        .policy = sunder_policy_load_policy(job->policy),
         .state_directory = sunder_cli_value(job->args, "state"),
         .partitions = count,
         .only_home = sunder_cli_flag(job->args, "only-home"),
@@ -178,6 +178,6 @@ enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)
     }
     free(job.out_buf);
     sunder_lines_destroy(&job.lines);
-    sunder_policy_file_destroy(&job.policy);
+    sunder_policy_load_destroy(&job.policy);
     return code;
 }
