@@ -30,6 +30,7 @@ struct sunder_decision sunder_answer(const struct sunder_step *step, enum sunder
     const struct sunder_judge *judge = &step->judge;
     const struct sunder_event *event = judge->event;
     struct sunder_decision record = {
+        .judged = judge,
         .kind = kind,
         .source = event->at,
         .stream_time_ms = judge->now_ms,
@@ -251,6 +252,18 @@ enum sunder_err sunder_answer_revoke(
     return SUNDER_OK;
 }
 
+/* A revocation tells the chain of its own subject. */
+static enum sunder_err revoke_for(
+    struct sunder_step *step, const struct sunder_reason *fired, struct sunder_str subject)
+{
+    if (subject.at == NULL) {
+        return SUNDER_OK;
+    }
+    const struct sunder_reason *reason = NULL;
+    SUNDER_TRY(sunder_judge_reason_for(&step->judge, fired->rule, subject, &reason));
+    return sunder_answer_revoke(step, subject, reason);
+}
+
 enum sunder_err sunder_answer_revocations(struct sunder_step *step, bool observed)
 {
     for (const struct sunder_reason_node *node = step->judge.reasons; node != NULL; node = node->next) {
@@ -260,13 +273,9 @@ enum sunder_err sunder_answer_revocations(struct sunder_step *step, bool observe
         if (reason->rule.at == NULL || (!toxic && reason->effect != SUNDER_EFFECT_REVOKE)) {
             continue;
         }
-        if (reason->subject.at != NULL) {
-            SUNDER_TRY(sunder_answer_revoke(step, reason->subject, reason));
-        }
+        SUNDER_TRY(revoke_for(step, reason, reason->subject));
         for (uint32_t i = 0; i < reason->also_count; i++) {
-            if (reason->also[i].subject.at != NULL) {
-                SUNDER_TRY(sunder_answer_revoke(step, reason->also[i].subject, reason));
-            }
+            SUNDER_TRY(revoke_for(step, reason, reason->also[i].subject));
         }
     }
     return SUNDER_OK;

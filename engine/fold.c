@@ -1,6 +1,6 @@
 #include "engine/engine.h"
 #include "engine/fold_fact.h"
-#include "engine/rules/task.h"
+#include "engine/rules/judge.h"
 
 #include "engine/base/decimal.h"
 
@@ -15,10 +15,14 @@ struct fold {
 /* Stream time never goes back; a record carries what it was after its own event. */
 static enum sunder_err put_time(const struct fold *fold, uint32_t scope)
 {
+    const struct sunder_judge *judged = fold->record->judged;
+    if (judged != NULL && judged->has_time && judged->time_ms >= fold->record->stream_time_ms) {
+        return SUNDER_OK;
+    }
     struct sunder_key key;
     sunder_key_start(&key, SUNDER_TABLE_TIME, scope);
     struct sunder_str value;
-    enum sunder_err err = sunder_row_get(&fold->state, &key, &value);
+    enum sunder_err err = judged != NULL ? SUNDER_ERR_NOT_FOUND : sunder_row_get(&fold->state, &key, &value);
     if (err == SUNDER_OK) {
         struct sunder_in in = sunder_in_of(value);
         if (sunder_in_i64(&in) >= fold->record->stream_time_ms && !in.failed) {
@@ -119,7 +123,8 @@ static enum sunder_err fold_decision(const struct fold *fold)
     if (record.reached_rules) {
         SUNDER_TRY(sunder_fact_attempt(&fold->state, fold->scope, &record));
     }
-    return allowed ? sunder_fact_apply(&fold->state, fold->scope, &record, SUNDER_FACT_ADD, false) : SUNDER_OK;
+    struct sunder_fact_work work = {.change = SUNDER_FACT_ADD, .judged = decision->judged};
+    return allowed ? sunder_fact_apply(&fold->state, fold->scope, &record, work) : SUNDER_OK;
 }
 
 static bool saturates(const struct sunder_decision *decision)
@@ -138,7 +143,9 @@ static enum sunder_err fold_observed(const struct fold *fold)
     SUNDER_TRY(record_of(fold, &record));
     record.state = SUNDER_FACT_CONFIRMED;
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
-    return sunder_fact_apply(&fold->state, fold->scope, &record, SUNDER_FACT_ADD, saturates(fold->record));
+    struct sunder_fact_work work = {
+        .change = SUNDER_FACT_ADD, .saturate = saturates(fold->record), .judged = fold->record->judged};
+    return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 
 /* A late fact is a new fact, at the outcome's position and time; the intent's id points to it from now on (S8). */
@@ -149,7 +156,8 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     record->state = SUNDER_FACT_CONFIRMED;
     SUNDER_TRY(sunder_record_put(&fold->state, record));
     SUNDER_TRY(sunder_record_index(&fold->state, fold->domain, record->intent, record->position));
-    return sunder_fact_apply(&fold->state, fold->scope, record, SUNDER_FACT_ADD, false);
+    struct sunder_fact_work work = {.change = SUNDER_FACT_ADD};
+    return sunder_fact_apply(&fold->state, fold->scope, record, work);
 }
 
 static enum sunder_err fold_outcome(const struct fold *fold)
@@ -164,16 +172,16 @@ static enum sunder_err fold_outcome(const struct fold *fold)
     if (!found) {
         return SUNDER_ERR_CORRUPT; /* decide saw it, so the log before this record lacks something. */
     }
-    enum sunder_fact_change change = SUNDER_FACT_CONFIRM;
+    struct sunder_fact_work work = {.change = SUNDER_FACT_CONFIRM};
     switch (fold->record->outcome_effect) {
     case SUNDER_OUTCOME_EFFECT_LATE:
         return fold_late(fold, &record);
     case SUNDER_OUTCOME_EFFECT_RELEASED:
-        change = SUNDER_FACT_RELEASE;
+        work.change = SUNDER_FACT_RELEASE;
         record.state = SUNDER_FACT_RELEASED;
         break;
     case SUNDER_OUTCOME_EFFECT_RESTORED:
-        change = SUNDER_FACT_RESTORE;
+        work.change = SUNDER_FACT_RESTORE;
         record.state = SUNDER_FACT_CONFIRMED;
         break;
     case SUNDER_OUTCOME_EFFECT_NONE:
@@ -182,7 +190,7 @@ static enum sunder_err fold_outcome(const struct fold *fold)
         break;
     }
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
-    return sunder_fact_apply(&fold->state, fold->scope, &record, change, false);
+    return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 
 static bool space_has_requires(const struct sunder_policy *policy, uint16_t space)
@@ -316,6 +324,24 @@ static enum sunder_err fold_kind(const struct fold *fold)
     return SUNDER_OK;
 }
 
+static enum sunder_err find_scope(struct fold *fold)
+{
+    const struct sunder_decision *record = fold->record;
+    if (record->judged != NULL && record->judged->tenant_id != 0 && record->judged->domain_id != 0) {
+        fold->scope = (struct sunder_scope){record->judged->tenant_id, record->tenant};
+        fold->domain = record->judged->domain_id;
+        return SUNDER_OK;
+    }
+    struct sunder_name name;
+    SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->tenant, &name));
+    fold->scope = (struct sunder_scope){name.id, record->tenant};
+    if (!sunder_str_equal(record->tenant, record->domain)) {
+        SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->domain, &name));
+    }
+    fold->domain = name.id;
+    return SUNDER_OK;
+}
+
 enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sunder_view *view,
     const struct sunder_rows *rows, const struct sunder_decision *record, struct sunder_arena *arena)
 {
@@ -326,13 +352,7 @@ enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sun
         .state = {.policy = policy, .view = view, .rows = rows, .arena = arena},
         .record = record,
     };
-    struct sunder_name name;
-    SUNDER_TRY(sunder_name_intern(&fold.state, SUNDER_SCOPE_ROOT, record->tenant, &name));
-    fold.scope = (struct sunder_scope){name.id, record->tenant};
-    if (!sunder_str_equal(record->tenant, record->domain)) {
-        SUNDER_TRY(sunder_name_intern(&fold.state, SUNDER_SCOPE_ROOT, record->domain, &name));
-    }
-    fold.domain = name.id;
+    SUNDER_TRY(find_scope(&fold));
     SUNDER_TRY(put_time(&fold, fold.domain));
     bool remembers_copy = record->kind != SUNDER_RECORD_DECISION && record->kind != SUNDER_RECORD_DEAD_LETTER;
     if (record->duplicate) {

@@ -2,27 +2,17 @@
 
 #include "engine/base/decimal.h"
 #include "engine/rules/rule_marks.h"
-#include "engine/rules/wide.h"
 
 struct work {
     const struct sunder_state *state;
     const struct sunder_record *record;
+    const struct sunder_judge *judged;
     uint32_t tenant;
     enum sunder_fact_change change;
     bool saturate;
     bool attempt;
     struct sunder_key_fact fact;
 };
-
-static bool asks_for_tasks(const struct sunder_policy *policy)
-{
-    for (uint32_t i = 0; i < policy->rule_count; i++) {
-        if ((policy->rules[i].by & SUNDER_ROLE_TASK) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static enum sunder_err fact_of(struct work *work)
 {
@@ -33,8 +23,11 @@ static enum sunder_err fact_of(struct work *work)
     }
     struct sunder_name name;
     for (uint32_t i = 0; i < record->subjects.count; i++) {
-        SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->subjects.at[i], &name));
-        subjects[i] = name.id;
+        subjects[i] = work->judged != NULL ? work->judged->names[i].id : 0;
+        if (subjects[i] == 0) {
+            SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->subjects.at[i], &name));
+            subjects[i] = name.id;
+        }
     }
     work->fact = (struct sunder_key_fact){
         .position = record->position,
@@ -46,7 +39,7 @@ static enum sunder_err fact_of(struct work *work)
         .subjects = subjects,
         .duties = record->duties,
     };
-    if (record->task.at != NULL && asks_for_tasks(work->state->policy)) {
+    if (record->task.at != NULL && (work->state->policy->by & SUNDER_ROLE_TASK) != 0) {
         SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->task, &name));
         work->fact.task = name.id;
     }
@@ -96,12 +89,38 @@ static void count_reserved(const struct work *work, struct sunder_key_row *row)
     }
 }
 
+/* The row that decide has read, if it did. Nothing was written since, and each row is changed once per fact. */
+static bool row_of(
+    const struct work *work, uint16_t space, struct sunder_str key, struct sunder_key_row *ret_row)
+{
+    const struct sunder_judge_keys *keys = NULL;
+    if (work->judged == NULL || work->judged->domain_id != work->record->domain) {
+        return false; /* A new domain has got its id only now. */
+    }
+    if (space == SUNDER_SPACE_OBJECT) {
+        keys = &work->judged->object_keys;
+    } else if (space == SUNDER_SPACE_CASE) {
+        keys = &work->judged->case_keys;
+    } else if (space == SUNDER_SPACE_TASK) {
+        keys = &work->judged->task_keys;
+    }
+    for (uint32_t i = 0; keys != NULL && keys->loaded && i < keys->count; i++) {
+        if (sunder_str_equal(keys->at[i].text, key)) {
+            *ret_row = keys->at[i].row;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Objects and cases can be closed, so they hold every fact; other keys only those that a rule of theirs asks for. */
 static enum sunder_err change_key(
     const struct work *work, uint16_t space, struct sunder_str key, bool facts, bool binds)
 {
     struct sunder_key_row row;
-    SUNDER_TRY(sunder_key_row_get(work->state, work->record->domain, space, key, &row));
+    if (!row_of(work, space, key, &row)) {
+        SUNDER_TRY(sunder_key_row_get(work->state, work->record->domain, space, key, &row));
+    }
     count_reserved(work, &row);
     if (binds) {
         SUNDER_TRY(bind_cases(work, &row));
@@ -115,23 +134,15 @@ static enum sunder_err change_key(
     return sunder_key_row_put(work->state, &row);
 }
 
-/* Whether a rule of this space asks for what the fact did. */
-static bool asked_for(const struct work *work, uint16_t space)
+/* Whether a rule with this `per` asks for what the fact did. */
+static bool asked_for(const struct work *work, enum sunder_per per)
 {
     const struct sunder_policy *policy = work->state->policy;
+    uint8_t asked = work->fact.phases != 0 ? policy->asked_phases : 0;
     for (uint32_t d = 0; d < work->fact.duty_count; d++) {
-        struct sunder_wide_need need = sunder_wide_needs(policy, space, work->fact.duties[d]);
-        if (need.subject || need.actor || need.task || need.all) {
-            return true;
-        }
+        asked |= policy->asked[work->fact.duties[d]];
     }
-    for (uint32_t bit = 1; bit <= SUNDER_PHASE_EXECUTE; bit <<= 1) {
-        struct sunder_wide_need need = sunder_wide_needs(policy, space, (uint16_t)(SUNDER_ELEMENT_PHASE + bit));
-        if ((work->fact.phases & bit) != 0 && (need.subject || need.actor || need.task)) {
-            return true;
-        }
-    }
-    return false;
+    return (asked & SUNDER_ASKED_BIT(per)) != 0;
 }
 
 static enum sunder_err change_keys(const struct work *work, struct sunder_str tenant)
@@ -145,18 +156,18 @@ static enum sunder_err change_keys(const struct work *work, struct sunder_str te
     }
     bool changes = work->change != SUNDER_FACT_CONFIRM;
     if (record->task.at != NULL && changes) {
-        bool facts = asked_for(work, SUNDER_SPACE_TASK);
+        bool facts = asked_for(work, SUNDER_PER_TASK);
         if (facts || record->cases.count != 0 || work->saturate) {
             SUNDER_TRY(change_key(work, SUNDER_SPACE_TASK, record->task, facts, true));
         }
     }
-    if (changes && asked_for(work, SUNDER_SPACE_TENANT)) {
+    if (changes && asked_for(work, SUNDER_PER_TENANT)) {
         SUNDER_TRY(change_key(work, SUNDER_SPACE_TENANT, tenant, true, false));
     }
     for (uint32_t i = 0; changes && i < record->rule_key_count; i++) {
         const struct sunder_rule *rule = &work->state->policy->rules[record->rule_keys[i].rule];
         uint16_t space = sunder_space_own(work->state->policy, rule);
-        if (rule->kind != SUNDER_RULE_LIMIT && asked_for(work, space)) {
+        if (rule->kind != SUNDER_RULE_LIMIT) {
             SUNDER_TRY(change_key(work, space, record->rule_keys[i].text, true, false));
         }
     }
@@ -316,23 +327,25 @@ static enum sunder_err change_limits(const struct work *work, struct sunder_str 
 }
 
 enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunder_scope scope,
-    const struct sunder_record *record, enum sunder_fact_change change, bool saturate)
+    const struct sunder_record *record, struct sunder_fact_work todo)
 {
     struct work work = {
-        .state = state, .record = record, .tenant = scope.tenant, .change = change, .saturate = saturate};
+        .state = state,
+        .record = record,
+        .judged = todo.judged,
+        .tenant = scope.tenant,
+        .change = todo.change,
+        .saturate = todo.saturate,
+    };
     SUNDER_TRY(fact_of(&work));
     SUNDER_TRY(change_keys(&work, scope.name));
-    return change == SUNDER_FACT_CONFIRM ? SUNDER_OK : change_limits(&work, scope.name);
+    return todo.change == SUNDER_FACT_CONFIRM ? SUNDER_OK : change_limits(&work, scope.name);
 }
 
 enum sunder_err sunder_fact_attempt(
     const struct sunder_state *state, struct sunder_scope scope, const struct sunder_record *record)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < state->policy->rule_count; i++) {
-        any = any || state->policy->rules[i].attempts;
-    }
-    if (!any) {
+    if (!state->policy->counts_attempts) {
         return SUNDER_OK;
     }
     struct work work = {

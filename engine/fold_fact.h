@@ -1,9 +1,7 @@
 /* What a fact does to state: its key rows and its limits. Private to engine/. */
 #pragma once
 
-#include "engine/rules/key_row.h"
-#include "engine/rules/names.h"
-#include "engine/rules/record.h"
+#include "engine/rules/judge.h"
 
 /* Whose fact it is: the tenant's id and name. */
 struct sunder_scope {
@@ -18,11 +16,18 @@ enum sunder_fact_change {
     SUNDER_FACT_RESTORE, /* released -> confirmed */
 };
 
-/* Applies a change to all rows of the fact of `record`.
- *   saturate  the fact must count, but the judgement could not hold all of it: its keys are marked saturated (S31)
- * SUNDER_ERR_*: as sunder_fold. */
+/* What to do with a fact.
+ * saturate  it must count, but the judgement could not hold all of it: its keys are marked saturated (S31)
+ * judged    what decide looked up already, or NULL */
+struct sunder_fact_work {
+    enum sunder_fact_change change;
+    bool saturate;
+    const struct sunder_judge *judged;
+};
+
+/* Applies a change to all rows of the fact of `record`. SUNDER_ERR_*: as sunder_fold. */
 SUNDER_MUST_USE enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunder_scope scope,
-    const struct sunder_record *record, enum sunder_fact_change change, bool saturate);
+    const struct sunder_record *record, struct sunder_fact_work todo);
 
 /* Counts an attempt (limits `of: attempts`): an intent that reached the rules, whatever the verdict. */
 SUNDER_MUST_USE enum sunder_err sunder_fact_attempt(

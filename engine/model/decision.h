@@ -148,7 +148,13 @@ enum sunder_outcome_effect {
     SUNDER_OUTCOME_EFFECT_LATE,      /* never allowed, yet executed: a fact at this record's position and time (S8) */
 };
 
+struct sunder_judge;
+
 struct sunder_decision {
+    /* What decide looked up on the way, so that a fold that follows at once need not do it again; NULL when the record was
+     * decoded. Fold writes the same rows either way. Never written to the log. */
+    const struct sunder_judge *judged;
+
     enum sunder_record_kind kind;
     uint32_t index; /* 0 for the answer to the source record, 1.. for revocations that go with it. */
     struct sunder_source source;

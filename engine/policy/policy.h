@@ -45,6 +45,8 @@ enum sunder_per {
     SUNDER_PER_EXPR,
 };
 
+#define SUNDER_ASKED_BIT(per) ((uint8_t)(1u << (per)))
+
 enum sunder_aggregate {
     SUNDER_AGGREGATE_SUM,
     SUNDER_AGGREGATE_COUNT,
@@ -108,6 +110,10 @@ struct sunder_policy {
     const struct sunder_rule_refs *rules_by_duty; /* duty_count + 0: rules whose D / before / of may hold the duty. */
     struct sunder_rule_refs rules_by_phase;       /* Separations over phases. */
     struct sunder_rule_refs rules_any;            /* Limits without `of`, and of attempts without attempts_of. */
+    const uint8_t *asked; /* By duty: a SUNDER_ASKED_BIT per `per` under which a separation or requires asks for it. */
+    uint8_t asked_phases; /* The same for separations over phases. */
+    uint32_t by;          /* Union of the rules' `by`. */
+    bool counts_attempts; /* A limit `of: attempts` exists. */
     bool uses_expressions; /* Any when/object/case/per/unless/value but plain `amount`: the env must be filled. */
     sunder_field_set reads; /* Union over all expressions. */
 

@@ -226,6 +226,28 @@ static void build_other_rules(struct policy_compile *c)
     policy->rules_any.at = any;
 }
 
+/* What fold must remember under keys that no event closes: only what a rule will ask for. */
+static void build_asked(struct policy_compile *c)
+{
+    struct sunder_policy *policy = c->policy;
+    uint8_t *asked = POLICY_NEW(c, uint8_t, policy->duty_count + 1);
+    for (uint32_t i = 0; i < policy->rule_count && asked != NULL; i++) {
+        const struct sunder_rule *rule = &policy->rules[i];
+        policy->by |= rule->by;
+        policy->counts_attempts = policy->counts_attempts || rule->attempts;
+        if (rule->kind == SUNDER_RULE_LIMIT) {
+            continue;
+        }
+        if (rule->phases != 0) {
+            policy->asked_phases |= SUNDER_ASKED_BIT(rule->per);
+        }
+        for (uint32_t d = 0; d < rule->duty_count; d++) {
+            asked[rule->duties[d].value] |= SUNDER_ASKED_BIT(rule->per);
+        }
+    }
+    policy->asked = asked;
+}
+
 void policy_build_index(struct policy_compile *c)
 {
     struct policy_index *index = POLICY_NEW(c, struct policy_index, 1);
@@ -238,6 +260,7 @@ void policy_build_index(struct policy_compile *c)
     build_any(c, index);
     build_rules_by_duty(c);
     build_other_rules(c);
+    build_asked(c);
     if (c->full) {
         return;
     }

@@ -1,20 +1,26 @@
 #include "engine/rules/judge.h"
 
-/* The letters of S42: A-Z a-z 0-9 . _ ~ : / @ + = # % - */
-static bool is_letter(char c)
-{
-    static const uint64_t low = (UINT64_C(0x3ff) << '0') | (UINT64_C(1) << '.') | (UINT64_C(1) << ':') |
-                                (UINT64_C(1) << '/') | (UINT64_C(1) << '+') | (UINT64_C(1) << '=') |
-                                (UINT64_C(1) << '#') | (UINT64_C(1) << '%') | (UINT64_C(1) << '-');
-    static const uint64_t high = (UINT64_C(0x3ffffff) << ('A' - 64)) | (UINT64_C(0x3ffffff) << ('a' - 64)) |
-                                 (UINT64_C(1) << ('_' - 64)) | (UINT64_C(1) << ('~' - 64)) |
-                                 (UINT64_C(1) << ('@' - 64));
-    uint8_t u = (uint8_t)c;
-    if (u < 64) {
-        return ((low >> u) & 1) != 0;
-    }
-    return u < 128 && ((high >> (u - 64)) & 1) != 0;
-}
+/* What a byte is in an identifier (S42): A-Z a-z 0-9 . _ ~ : / @ + = # % - */
+enum {
+    NO_LETTER = 1,
+    SLASH = 2,
+};
+
+/* Rows of sixteen bytes; everything from 0x80 up is no letter. */
+static const uint8_t KIND[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* controls */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* controls */
+    1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0, 2, /*  !"#$%&'()*+,-./ */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, /* 0123456789:;<=>? */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* @ABCDEFGHIJKLMNO */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, /* PQRSTUVWXYZ[\]^_ */
+    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* `abcdefghijklmno */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1, /* pqrstuvwxyz{|}~  */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+};
 
 /* `scheme:` before a `//`, as RFC 3986 spells schemes. */
 static bool is_scheme(struct sunder_str text, uint32_t colon)
@@ -58,15 +64,13 @@ bool sunder_identifier(struct sunder_str text)
     if (text.at == NULL || text.len == 0 || text.len > SUNDER_IDENTIFIER_BYTES_MAX) {
         return false;
     }
-    bool slash = false;
-    bool letters = true;
+    uint8_t kinds = 0;
     for (uint32_t i = 0; i < text.len; i++) {
-        letters = letters && is_letter(text.at[i]);
-        slash = slash || text.at[i] == '/';
+        kinds |= KIND[(uint8_t)text.at[i]];
     }
-    if (!letters || text.at[text.len - 1] == '/') {
+    if ((kinds & NO_LETTER) != 0 || text.at[text.len - 1] == '/') {
         return false;
     }
     bool lone_dots = text.at[0] == '.' && (text.len == 1 || (text.len == 2 && text.at[1] == '.'));
-    return slash ? slashes_are_fine(text) : !lone_dots;
+    return (kinds & SLASH) != 0 ? slashes_are_fine(text) : !lone_dots;
 }

@@ -54,6 +54,8 @@ struct sunder_judge {
     uint32_t tenant_id;
     uint32_t domain_id;
     int64_t now_ms;
+    bool has_time;   /* the domain has a stream time from before: */
+    int64_t time_ms; /* this one */
 
     struct sunder_reason_node *reasons;
     struct sunder_reason_node *shadow;
@@ -92,6 +94,7 @@ struct sunder_judge {
     struct sunder_judge_keys task_keys;
     struct sunder_judge_keys tenant_keys;
 
+    struct sunder_str only; /* rules look at this subject alone, when it is there: the chain of one revocation */
     struct sunder_candidate *candidates; /* byte order of names */
     uint32_t candidate_count;
 };
@@ -136,6 +139,10 @@ struct sunder_catalogue_trouble {
 SUNDER_MUST_USE enum sunder_err sunder_judge_duties(
     struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble);
 
+/* Loads the row and match masks of one key. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_load_key(
+    struct sunder_judge *judge, struct sunder_judge_key *key, uint16_t space);
+
 /* Loads key rows with their match masks; cheap when done already. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_load(
     struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space);
@@ -149,6 +156,10 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_context(
     struct sunder_judge *judge, const struct sunder_catalogue_trouble *trouble);
 SUNDER_MUST_USE enum sunder_err sunder_judge_bounds(struct sunder_judge *judge);
 SUNDER_MUST_USE enum sunder_err sunder_judge_rules(struct sunder_judge *judge);
+/* The reason of one rule as it concerns one subject, after sunder_judge_rules; the judge's reasons stay as they are.
+ * SUNDER_ERR_NOT_FOUND: it does not fire for the subject. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_reason_for(struct sunder_judge *judge, struct sunder_str rule,
+    struct sunder_str subject, const struct sunder_reason **ret_reason);
 
 /* One rule of each kind; fires into the judge's reasons. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_separation(

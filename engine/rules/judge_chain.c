@@ -1,15 +1,5 @@
 #include "engine/rules/judge.h"
 
-static bool policy_asks_for_tasks(const struct sunder_policy *policy)
-{
-    for (uint32_t i = 0; i < policy->rule_count; i++) {
-        if ((policy->rules[i].by & SUNDER_ROLE_TASK) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Keeps the edges that apply: of no task, of the intent's, or any when it has none; but not those whose task has ended. */
 static enum sunder_err applicable(struct sunder_judge *judge, struct sunder_edges *edges)
 {
@@ -179,7 +169,7 @@ enum sunder_err sunder_judge_chain(struct sunder_judge *judge)
     struct sunder_str task = judge->event->task;
     if (task.at != NULL) {
         SUNDER_TRY(sunder_task_get(&judge->state, judge->tenant_id, task, &judge->task));
-        if (policy_asks_for_tasks(judge->state.policy)) {
+        if ((judge->state.policy->by & SUNDER_ROLE_TASK) != 0) {
             SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, task, &judge->task_name));
         }
     }

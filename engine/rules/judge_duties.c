@@ -99,8 +99,14 @@ static void add_duty(struct sunder_judge *judge, uint16_t duty)
     }
 }
 
+struct loaded {
+    struct sunder_judge_key key;
+    struct loaded *next;
+};
+
 struct act {
     struct sunder_judge *judge;
+    struct loaded *loaded; /* case rows read so far */
     struct sunder_catalogue_trouble *trouble;
     struct text_set objects;
     struct text_set cases;
@@ -167,17 +173,49 @@ static void want_cases(struct act *act, const uint16_t *entries, uint32_t count)
     act->wants_claimed_case = act->wants_task_cases || count == 0;
 }
 
+/* A case row, read once per judgement. */
+static enum sunder_err case_row(struct act *act, struct sunder_str case_id, const struct sunder_judge_key **ret_key)
+{
+    struct sunder_judge *judge = act->judge;
+    for (struct loaded *loaded = act->loaded; loaded != NULL; loaded = loaded->next) {
+        if (sunder_str_equal(loaded->key.text, case_id)) {
+            *ret_key = &loaded->key;
+            return SUNDER_OK;
+        }
+    }
+    struct loaded *loaded = SUNDER_ARENA_NEW(judge->state.arena, struct loaded, 1);
+    if (loaded == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    loaded->key.text = case_id;
+    SUNDER_TRY(sunder_judge_load_key(judge, &loaded->key, SUNDER_SPACE_CASE));
+    loaded->next = act->loaded;
+    act->loaded = loaded;
+    *ret_key = &loaded->key;
+    return SUNDER_OK;
+}
+
+static enum sunder_err load_cases(struct act *act)
+{
+    struct sunder_judge_keys *keys = &act->judge->case_keys;
+    for (uint32_t i = 0; i < keys->count; i++) {
+        const struct sunder_judge_key *key = NULL;
+        SUNDER_TRY(case_row(act, keys->at[i].text, &key));
+        keys->at[i] = *key;
+    }
+    keys->loaded = true;
+    return SUNDER_OK;
+}
+
 /* Every open case that a counting fact bound to the key (S39). */
 static enum sunder_err bound_cases(struct act *act, struct sunder_judge_keys *keys)
 {
-    struct sunder_judge *judge = act->judge;
     for (uint32_t k = 0; k < keys->count; k++) {
         const struct sunder_key_row *row = &keys->at[k].row;
         for (uint32_t b = 0; b < row->bind_count; b++) {
-            struct sunder_key_row bound;
-            SUNDER_TRY(sunder_key_row_get(
-                &judge->state, judge->domain_id, SUNDER_SPACE_CASE, row->binds[b].case_id, &bound));
-            if ((bound.flags & SUNDER_KEY_CLOSED) == 0) {
+            const struct sunder_judge_key *bound = NULL;
+            SUNDER_TRY(case_row(act, row->binds[b].case_id, &bound));
+            if ((bound->row.flags & SUNDER_KEY_CLOSED) == 0) {
                 set_add(&act->cases, row->binds[b].case_id);
             }
         }
@@ -232,7 +270,7 @@ static enum sunder_err finish(struct act *act)
     judge->acts_full = act->objects.full || act->cases.full;
     judge->objects_full = act->objects.full;
     SUNDER_TRY(keys_of(judge, judge->cases, judge->case_count, &judge->case_keys));
-    return sunder_judge_load(judge, &judge->case_keys, SUNDER_SPACE_CASE);
+    return load_cases(act);
 }
 
 enum sunder_err sunder_judge_duties(struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble)

@@ -115,26 +115,34 @@ struct sunder_str sunder_judge_duty_name(const struct sunder_judge *judge, uint1
     return judge->state.policy->duties[duty];
 }
 
+static void add_looker(const struct sunder_judge *judge, struct sunder_looker looker,
+    struct sunder_looker *lookers, uint32_t *count)
+{
+    if (judge->only.at == NULL || sunder_str_equal(judge->only, looker.text)) {
+        lookers[*count] = looker;
+        *count += 1;
+    }
+}
+
 uint32_t sunder_judge_lookers(
     const struct sunder_judge *judge, const struct sunder_rule *rule, struct sunder_looker *lookers)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < judge->subject_count; i++) {
         if ((judge->subjects[i].roles & rule->by) != 0) {
-            lookers[count] = (struct sunder_looker){
-                i, SUNDER_CLASS_SUBJECT, judge->names[i].id, judge->subjects[i].id};
-            count += 1;
+            struct sunder_looker looker = {i, SUNDER_CLASS_SUBJECT, judge->names[i].id, judge->subjects[i].id};
+            add_looker(judge, looker, lookers, &count);
         }
     }
     if ((rule->by & SUNDER_ROLE_ACTOR) != 0) {
-        lookers[count] = (struct sunder_looker){
+        struct sunder_looker looker = {
             SUNDER_LOOKER_ACTOR, SUNDER_CLASS_ACTOR, judge->names[0].id, judge->subjects[0].id};
-        count += 1;
+        add_looker(judge, looker, lookers, &count);
     }
     if ((rule->by & SUNDER_ROLE_TASK) != 0 && judge->event->task.at != NULL) {
-        lookers[count] = (struct sunder_looker){
+        struct sunder_looker looker = {
             SUNDER_LOOKER_TASK, SUNDER_CLASS_TASK, judge->task_name.id, judge->event->task};
-        count += 1;
+        add_looker(judge, looker, lookers, &count);
     }
     return count;
 }

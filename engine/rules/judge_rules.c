@@ -87,24 +87,47 @@ bool sunder_judge_excused(
     return excused;
 }
 
+static enum sunder_err judge_candidate(struct sunder_judge *judge, const struct sunder_candidate *candidate)
+{
+    if (candidate->missing || candidate->silent) {
+        return SUNDER_OK;
+    }
+    if (candidate->rule->kind == SUNDER_RULE_LIMIT) {
+        return sunder_judge_limit(judge, candidate);
+    }
+    uint16_t space = sunder_space_of(judge->state.policy, candidate->rule);
+    SUNDER_TRY(sunder_judge_load(judge, candidate->keys, space));
+    return candidate->rule->kind == SUNDER_RULE_SEPARATION ? sunder_judge_separation(judge, candidate)
+                                                           : sunder_judge_requires(judge, candidate);
+}
+
 enum sunder_err sunder_judge_rules(struct sunder_judge *judge)
 {
     for (uint32_t i = 0; i < judge->candidate_count; i++) {
-        const struct sunder_candidate *candidate = &judge->candidates[i];
-        if (candidate->missing || candidate->silent) {
-            continue;
-        }
-        if (candidate->rule->kind == SUNDER_RULE_LIMIT) {
-            SUNDER_TRY(sunder_judge_limit(judge, candidate));
-            continue;
-        }
-        uint16_t space = sunder_space_of(judge->state.policy, candidate->rule);
-        SUNDER_TRY(sunder_judge_load(judge, candidate->keys, space));
-        if (candidate->rule->kind == SUNDER_RULE_SEPARATION) {
-            SUNDER_TRY(sunder_judge_separation(judge, candidate));
-        } else {
-            SUNDER_TRY(sunder_judge_requires(judge, candidate));
-        }
+        SUNDER_TRY(judge_candidate(judge, &judge->candidates[i]));
     }
     return SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_reason_for(struct sunder_judge *judge, struct sunder_str rule,
+    struct sunder_str subject, const struct sunder_reason **ret_reason)
+{
+    struct sunder_reason_node *reasons = judge->reasons;
+    uint32_t count = judge->reason_count;
+    judge->reasons = NULL;
+    judge->only = subject;
+    enum sunder_err err = SUNDER_OK;
+    for (uint32_t i = 0; i < judge->candidate_count && err == SUNDER_OK; i++) {
+        if (sunder_str_equal(judge->candidates[i].rule->name, rule)) {
+            err = judge_candidate(judge, &judge->candidates[i]);
+        }
+    }
+    if (err == SUNDER_OK) {
+        err = judge->reasons == NULL ? SUNDER_ERR_NOT_FOUND : SUNDER_OK;
+        *ret_reason = judge->reasons == NULL ? NULL : &judge->reasons->reason;
+    }
+    judge->only = (struct sunder_str){0};
+    judge->reasons = reasons;
+    judge->reason_count = count;
+    return err;
 }

@@ -57,11 +57,11 @@ enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struc
     return SUNDER_OK;
 }
 
-/* The stream time of a scope, or `otherwise` when it has none yet. */
+/* The stream time of a scope; *ret_found is false when it has none yet. */
 static enum sunder_err time_of(
-    const struct sunder_state *state, uint32_t scope, int64_t otherwise, int64_t *ret_time_ms)
+    const struct sunder_state *state, uint32_t scope, bool *ret_found, int64_t *ret_time_ms)
 {
-    *ret_time_ms = otherwise;
+    *ret_found = false;
     if (scope == 0) {
         return SUNDER_OK;
     }
@@ -73,6 +73,7 @@ static enum sunder_err time_of(
         return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
     }
     struct sunder_in in = sunder_in_of(value);
+    *ret_found = true;
     *ret_time_ms = sunder_in_i64(&in);
     return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
 }
@@ -89,12 +90,13 @@ enum sunder_err sunder_judge_start(struct sunder_judge *judge, struct sunder_str
     judge->tenant_id = tenant.id;
     judge->domain_id = name.id;
     int64_t now = judge->event->at.timestamp_ms;
-    int64_t time_ms = now;
-    SUNDER_TRY(time_of(&judge->state, name.id, now, &time_ms));
-    now = time_ms > now ? time_ms : now;
+    SUNDER_TRY(time_of(&judge->state, name.id, &judge->has_time, &judge->time_ms));
+    now = judge->has_time && judge->time_ms > now ? judge->time_ms : now;
     if (tenant.id != name.id) { /* Copied kinds move every domain of the tenant. */
-        SUNDER_TRY(time_of(&judge->state, tenant.id, now, &time_ms));
-        now = time_ms > now ? time_ms : now;
+        bool found = false;
+        int64_t time_ms = 0;
+        SUNDER_TRY(time_of(&judge->state, tenant.id, &found, &time_ms));
+        now = found && time_ms > now ? time_ms : now;
     }
     judge->now_ms = now;
     return SUNDER_OK;
