@@ -18,24 +18,25 @@ static const char *const EXITS[][2] = {
 /* Writes `text` broken at spaces, each line but the first behind `indent` spaces; `column`: where we stand. */
 static void text_wrapped(FILE *out, const char *text, int indent, int column)
 {
+    bool space = false; /* One stands before the next word, unless that begins a line. */
     while (*text != '\0') {
         size_t len = strcspn(text, " \n");
-        if (column + (int)len > HELP_WIDTH && column > indent) {
+        if (column + space + (int)len > HELP_WIDTH && column > indent) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
+            space = false;
         }
-        fwrite(text, 1, len, out);
-        column += (int)len;
+        if (len > 0 || *text == ' ') {
+            fprintf(out, "%s%.*s", space ? " " : "", (int)len, text);
+            column += space + (int)len;
+        }
         text += len;
+        space = *text == ' ';
         if (*text == '\n') {
-            fprintf(out, "\n%*s", indent, "");
+            fprintf(out, text[1] == '\n' ? "\n" : "\n%*s", indent, "");
             column = indent;
-            text += 1;
-        } else if (*text == ' ') {
-            fputc(' ', out);
-            column += 1;
-            text += 1;
         }
+        text += *text != '\0';
     }
     fputc('\n', out);
 }

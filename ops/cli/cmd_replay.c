@@ -6,9 +6,9 @@
 
 #include "ops/cli/policy_file.h"
 #include "ops/cli/progress.h"
+#include "ops/cli/render.h"
 #include "ops/cli/replay.h"
 
-#define OUT_BYTES (1u << 20)
 #define LOOK_EVERY 512 /* Lines between two looks at the clock. */
 
 struct job {
@@ -18,7 +18,9 @@ struct job {
     struct sunder_replay *replay;
     FILE *out;
     FILE *dead_letters;
-    char *out_buf;
+    struct sunder_render render;
+    bool table;
+    bool deny_only;
 };
 
 static enum sunder_exit exit_of(const struct sunder_fail *fail)
@@ -61,6 +63,46 @@ static enum sunder_exit file_close(FILE **file, enum sunder_exit code)
     return broken && code == SUNDER_EXIT_OK ? SUNDER_EXIT_FAILED : code;
 }
 
+static void on_record(void *ctx, const struct sunder_decision *record, struct sunder_str bytes)
+{
+    const struct job *job = ctx;
+    if (job->deny_only && !sunder_render_refuses(record)) {
+        return;
+    }
+    if (job->table) {
+        sunder_render_record(&job->render, record);
+        return;
+    }
+    fwrite(bytes.at,
+        1,
+        bytes.len,
+        job->out); /* Errors stay with the stream, and are told at the end. */
+    fputc('\n', job->out);
+}
+
+static enum sunder_exit replay_open(struct job *job, uint32_t partitions)
+{
+    const char *format = sunder_cli_value(job->args, "output");
+    job->table = format != NULL && format[0] == 't';
+    job->deny_only = sunder_cli_flag(job->args, "deny-only");
+    job->render = (struct sunder_render){
+        .out = job->out, .colour = sunder_cli_colour(job->out), .date = true};
+    bool shaped = job->table || job->deny_only;
+    struct sunder_replay_options options = {
+        .policy = sunder_policy_load_policy(job->policy),
+        .state_directory = sunder_cli_value(job->args, "state"),
+        .partitions = partitions,
+        .only_home = sunder_cli_flag(job->args, "only-home"),
+        .out = shaped ? NULL : job->out,
+        .dead_letters = job->dead_letters,
+        .record = shaped ? on_record : NULL,
+        .record_ctx = job,
+    };
+    struct sunder_fail fail;
+    return sunder_replay_open(&options, &job->replay, &fail) == SUNDER_OK ? SUNDER_EXIT_OK
+                                                                          : exit_of(&fail);
+}
+
 static enum sunder_exit job_open(struct job *job)
 {
     int64_t partitions = 0;
@@ -89,23 +131,7 @@ static enum sunder_exit job_open(struct job *job)
     code = code == SUNDER_EXIT_OK
                ? file_create(sunder_cli_value(job->args, "dead-letters"), &job->dead_letters)
                : code;
-    if (code != SUNDER_EXIT_OK) {
-        return code;
-    }
-    job->out_buf = malloc(OUT_BYTES);
-    if (job->out_buf != NULL) {
-        setvbuf(job->out, job->out_buf, _IOFBF, OUT_BYTES);
-    }
-    struct sunder_replay_options options = {
-        .policy = sunder_policy_load_policy(job->policy),
-        .state_directory = sunder_cli_value(job->args, "state"),
-        .partitions = count,
-        .only_home = sunder_cli_flag(job->args, "only-home"),
-        .out = job->out,
-        .dead_letters = job->dead_letters,
-    };
-    return sunder_replay_open(&options, &job->replay, &fail) == SUNDER_OK ? SUNDER_EXIT_OK
-                                                                          : exit_of(&fail);
+    return code == SUNDER_EXIT_OK ? replay_open(job, count) : code;
 }
 
 static enum sunder_exit job_run(struct job *job, struct sunder_progress *progress)
@@ -173,10 +199,6 @@ enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)
     }
     code = file_close(&job.out, code);
     code = file_close(&job.dead_letters, code);
-    if (job.out == stdout) {
-        setvbuf(stdout, NULL, _IOLBF, 0); /* The buffer goes away. */
-    }
-    free(job.out_buf);
     sunder_lines_destroy(&job.lines);
     sunder_policy_load_destroy(&job.policy);
     return code;

@@ -8,16 +8,10 @@ struct tail {
     bool ndjson;
 };
 
-static bool is_refusal(const struct sunder_decision *record)
-{
-    return record->kind == SUNDER_RECORD_REVOCATION ||
-           (record->kind == SUNDER_RECORD_DECISION && record->verdict != SUNDER_VERDICT_ALLOW);
-}
-
 static void visit(void *ctx, const struct sunder_decision *record, struct sunder_str bytes)
 {
     const struct tail *tail = ctx;
-    if (tail->deny_only && !is_refusal(record)) {
+    if (tail->deny_only && !sunder_render_refuses(record)) {
         return;
     }
     if (tail->ndjson) {

@@ -55,6 +55,9 @@ static const struct sunder_cli_option REPLAY_OPTIONS[] = {
         .value = "FILE",
         .text = "write decisions here; - is stdout, the default",
         FILES},
+    OPTION_OUTPUT(
+        "ndjson table", "the decisions (default), or lines for people with the chain of evidence"),
+    {.name = "deny-only", .text = "only decisions that are not allow, and revocations"},
     {.name = "dead-letters",
         .value = "FILE",
         .text = "write one line for each event that is a dead letter",
@@ -73,9 +76,11 @@ static const struct sunder_cli_option REPLAY_OPTIONS[] = {
 };
 static const struct sunder_cli_example REPLAY_EXAMPLES[] = {
     {"sunder replay --policy policy.yaml --in events.ndjson >decisions.ndjson", "judge a log"},
+    {"sunder replay -p policy.yaml --in events.ndjson -o table --deny-only",
+        "see what is refused, and why"},
     {"sunder replay -p policy.yaml <events.ndjson | sunder explain - i-3", "and ask why"},
     {"sunder ingest cloudtrail --in trail.json | sunder replay -p "
-     "ops/policies/cloudtrail/policy.yaml",
+     "ops/policies/cloudtrail/policy.yaml -o table --deny-only",
         "find toxic combinations in an audit log"},
 };
 
@@ -280,9 +285,9 @@ const struct sunder_cli_command sunder_cli_commands[] = {
             "  agent       userIdentity.arn: of a role session "
             "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION;\n"
             "              a service: aws:service/NAME; none of these: aws:TYPE/principalId\n"
-            "  principal   user:NAME from sourceIdentity, from an IAM Identity Center session, or "
-            "from SAML or web\n"
-            "              identity; else the ARN of the user, or of the role behind a session\n"
+            "  principal   user:NAME from sourceIdentity, an IAM Identity Center session, SAML or "
+            "web identity;\n"
+            "              else the ARN of the user, or of the role behind a session\n"
             "  credential  aws:key/ACCESSKEYID\n"
             "  tool        eventSource without .amazonaws.com;  action: eventName\n"
             "  object      ARNs of resources[], and those that requestParameters name (user, role, "
@@ -290,13 +295,13 @@ const struct sunder_cli_command sunder_cli_commands[] = {
             "              function, bucket, trail, secret, key, instance profile)\n"
             "  args        scalar requestParameters, no secrets; self: the act is on the caller's "
             "own identity\n"
-            "A successful AssumeRole, AssumeRoleWithSAML or AssumeRoleWithWebIdentity by somebody "
-            "also becomes a\n"
-            "dev.sunder.delegation.v1 event from the caller to the session, unless a service "
-            "assumed the role; so does a\n"
-            "CreateAccessKey or CreateLoginProfile for another user, since who makes a key can act "
-            "with it. Records with an\n"
-            "errorCode describe acts that did not happen and are left out.\n\n"
+            "A successful AssumeRole, AssumeRoleWithSAML or AssumeRoleWithWebIdentity also becomes "
+            "a dev.sunder.delegation.v1 "
+            "event from the caller to the session, unless the caller is a service. So does a "
+            "CreateAccessKey, CreateLoginProfile or "
+            "UpdateLoginProfile for another user: who makes a key can act with it. Records with an "
+            "errorCode describe acts that did "
+            "not happen and are left out.\n\n"
             "Identifiers: every byte outside A-Z a-z 0-9 . _ ~ : / @ + = # - becomes %XX, % too; "
             "also the second / of //, a / at "
             "the end, and the dots of . and .. segments. That can be undone. What is longer than "

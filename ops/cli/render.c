@@ -70,6 +70,12 @@ static void page_close(struct page *page, const struct sunder_render *render)
     free(page->text);
 }
 
+bool sunder_render_refuses(const struct sunder_decision *record)
+{
+    return record->kind == SUNDER_RECORD_REVOCATION ||
+           (record->kind == SUNDER_RECORD_DECISION && record->verdict != SUNDER_VERDICT_ALLOW);
+}
+
 const char *sunder_render_verdict(enum sunder_verdict verdict)
 {
     switch (verdict) {
@@ -332,7 +338,7 @@ static void list_write(FILE *out, const char *label, struct sunder_strs list)
     if (list.count == 0) {
         return;
     }
-    fprintf(out, "  %-12s", label);
+    fprintf(out, "  %-13s", label);
     for (uint32_t i = 0; i < list.count; i++) {
         fprintf(out, "%s%.*s", i == 0 ? "" : ", ", TEXT(list.at[i]));
     }
@@ -342,14 +348,14 @@ static void list_write(FILE *out, const char *label, struct sunder_strs list)
 static void line_write(FILE *out, const char *label, struct sunder_str text)
 {
     if (text.at != NULL) {
-        fprintf(out, "  %-12s%.*s\n", label, TEXT(text));
+        fprintf(out, "  %-13s%.*s\n", label, TEXT(text));
     }
 }
 
 static void act_story(const struct sunder_render *render, const struct sunder_decision *decision)
 {
     FILE *out = render->out;
-    fprintf(out, "  %-12s", "when");
+    fprintf(out, "  %-13s", "when");
     time_write(render, decision->stream_time_ms);
     fputc('\n', out);
     line_write(out, "agent", decision->agent);
@@ -358,17 +364,17 @@ static void act_story(const struct sunder_render *render, const struct sunder_de
         const struct sunder_subject *subject = &decision->subjects[i];
         uint32_t others = SUNDER_ROLE_AGENT | SUNDER_ROLE_PRINCIPAL;
         if ((subject->roles & SUNDER_ROLE_DELEGATOR) != 0 && (subject->roles & others) == 0) {
-            fprintf(out, "  %-12s%.*s\n", first ? "sent by" : "", TEXT(subject->id));
+            fprintf(out, "  %-13s%.*s\n", first ? "sent by" : "", TEXT(subject->id));
             first = false;
         }
     }
     line_write(out, "on behalf of", decision->principal);
     line_write(out, "credential", decision->credential);
-    fprintf(out, "  %-12s%.*s / %.*s\n", "act", TEXT(decision->tool), TEXT(decision->action));
+    fprintf(out, "  %-13s%.*s / %.*s\n", "act", TEXT(decision->tool), TEXT(decision->action));
     list_write(out, "objects", decision->objects);
     if (decision->amount.present) {
         fprintf(out,
-            "  %-12s%.*s %.*s\n",
+            "  %-13s%.*s %.*s\n",
             "amount",
             TEXT(decision->amount.plain),
             TEXT(decision->currency));

@@ -18,6 +18,9 @@ struct sunder_render {
 /* A line for the record, and indented below it each reason with its evidence in order of time. */
 void sunder_render_record(const struct sunder_render *render, const struct sunder_decision *record);
 
+/* What --deny-only shows: decisions that are not allow, and revocations. */
+bool sunder_render_refuses(const struct sunder_decision *record);
+
 const char *sunder_render_verdict(enum sunder_verdict verdict);
 
 /* The decision about an act that is evidence for another: NULL when it was not found. */

@@ -255,6 +255,8 @@ static enum sunder_home_kind home_find(struct sunder_replay *replay,
     struct sunder_wire_problem problem;
     struct sunder_wire_record record = {
         .value = in->value,
+        .headers = in->headers,
+        .header_count = in->header_count,
         .at = {.topic = SUNDER_STR(SUNDER_REPLAY_TOPIC),
             .partition = lies,
             .offset = in->offset,
@@ -312,8 +314,13 @@ enum sunder_err sunder_replay_line(
             replay->options.partitions);
         return failed(reterr_fail, SUNDER_ERR_INVALID, text, number);
     }
+    /* Without it, a line that does not begin with a brace would be taken for protobuf. */
+    const struct sunder_wire_header type = {
+        SUNDER_STR("content-type"), SUNDER_STR(SUNDER_WIRE_TYPE_JSON)};
     struct sunder_record_in in = {
         .value = line,
+        .headers = &type,
+        .header_count = 1,
         .offset = place.has_offset ? place.offset : (int64_t)number,
         .timestamp_ms = place.timestamp_ms,
     };
