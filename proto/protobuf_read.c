@@ -37,7 +37,7 @@ static enum sunder_err malformed(struct sunder_protobuf_reader *reader, const ch
 
 static enum sunder_err no_room(struct sunder_protobuf_reader *reader)
 {
-    reader->why = "it does not fit in memory";
+    reader->why = "the value does not fit in memory";
     return SUNDER_ERR_FULL;
 }
 
@@ -74,12 +74,11 @@ static enum sunder_err take_slot(struct sunder_protobuf_reader *reader,
 {
     uint64_t tag = 0;
     if (!take_varint(rest, &tag) || tag > UINT32_MAX) {
-        return malformed(reader, "it is no protobuf message");
+        return malformed(reader, "the value is no protobuf message");
     }
     slot->field = protobuf_c_message_descriptor_get_field(message, (unsigned)(tag >> 3));
     if (slot->field == NULL) {
-        return malformed(
-            reader, "it is no protobuf message of ours, or has a field that is unknown here");
+        return malformed(reader, "the value has a field that is unknown here");
     }
     uint32_t wire = (uint32_t)(tag & 7);
     bool slice = is_slice(slot->field->type);
@@ -91,7 +90,7 @@ static enum sunder_err take_slot(struct sunder_protobuf_reader *reader,
         return SUNDER_OK;
     }
     if (slot->number > rest->len) {
-        return malformed(reader, "it is cut off");
+        return malformed(reader, "the value is cut off");
     }
     slot->slice = (struct sunder_str){rest->at, (uint32_t)slot->number};
     rest->at += slot->slice.len;
@@ -223,7 +222,7 @@ static enum sunder_err slot_value(
     }
     if (slot->field->type == PROTOBUF_C_TYPE_STRING) {
         if (!sunder_json_utf8_valid(slot->slice)) {
-            return malformed(reader, "it is not UTF-8");
+            return malformed(reader, "the value is not UTF-8");
         }
         *value = (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = slot->slice};
         return SUNDER_OK;

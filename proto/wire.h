@@ -68,6 +68,18 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_decode_event(struct sunder_wire_deco
     struct sunder_event *ret_event,
     struct sunder_wire_problem *ret_problem);
 
+/* Makes the bytes of a dead letter: the value with its proofs taken out (S38), and the digest of the value as it was.
+ * In JSON without errors the value of each member named `proof`, at any depth and in data_base64, becomes "sha256:" and its digest.
+ * In anything else the proof, and whatever looks like a token, is overwritten in place.
+ *   value      a record's value; borrowed; empty for a tombstone
+ *   ret_value  in the arena: at most 6 times as long, as a rule a few bytes
+ * SUNDER_ERR_FULL: the arena has no room. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_redact(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str value,
+    struct sunder_str *ret_value,
+    struct sunder_digest *ret_sha256);
+
 /* What a line of `replay` may carry beside the event: sunderpartition, sunderoffset, sundertimestamp, and the event's time. */
 struct sunder_wire_position {
     bool has_partition;

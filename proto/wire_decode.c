@@ -302,7 +302,7 @@ static enum sunder_err decode_base64(struct sunder_wire_decoder *decoder,
     struct sunder_str text = text_of(sunder_value_member(root, SUNDER_STR("data_base64")));
     char *bytes = sunder_arena_alloc_raw(arena, text.len + 1u, 1);
     if (bytes == NULL) {
-        *ret_why = "it does not fit in memory";
+        *ret_why = "the value does not fit in memory";
         return SUNDER_ERR_FULL;
     }
     size_t len = 0;
@@ -328,7 +328,7 @@ static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
         return err;
     }
     if (root.kind != SUNDER_VALUE_MAP) {
-        *ret_why = "it is no JSON object";
+        *ret_why = "the value is no JSON object";
         return SUNDER_ERR_MALFORMED;
     }
     *envelope = (struct sunder_wire_envelope){0};
@@ -379,14 +379,17 @@ static bool read_varint(struct sunder_str bytes, uint32_t *at, uint64_t *ret)
     return false;
 }
 
-/* Skips the frame that schema registries put before a value: 00, four bytes of schema id, and for protobuf the path to the
- * message as a count and that many indexes (zigzag; a lone 0 is the first message). The message is told by the event's type. */
-static bool skip_frame(struct sunder_str *value)
+/* The path to the message is a count and that many indexes (zigzag; a lone 0 is the first message). Which message it is, the type
+ * of the event says. */
+bool sunder_wire_skip_frame(struct sunder_str *value)
 {
     enum {
         FRAME_BYTES = 5,
         INDEXES_MAX = 16
     };
+    if (value->len == 0 || value->at[0] != '\0') {
+        return true;
+    }
     if (value->len <= FRAME_BYTES) {
         return false;
     }
@@ -436,7 +439,7 @@ static enum mode find_mode(const struct headers *headers, const char **ret_why)
     if (headers->content_type.at == NULL) {
         return MODE_FIRST_BYTE;
     }
-    *ret_why = "its headers are not those of a CloudEvent";
+    *ret_why = "the headers are not those of a CloudEvent";
     return MODE_UNKNOWN;
 }
 
@@ -448,17 +451,20 @@ static enum sunder_err decode_structured(struct sunder_wire_decoder *decoder,
     struct sunder_wire_envelope *envelope,
     const char **ret_why)
 {
-    if (value.len != 0 && value.at[0] == '\0' && !skip_frame(&value)) {
+    if (!sunder_wire_skip_frame(&value)) {
         *ret_why = "the frame of the schema registry is cut off";
         return SUNDER_ERR_MALFORMED;
     }
-    if (mode == MODE_FIRST_BYTE) {
-        mode = value.len != 0 && value.at[0] == '{' ? MODE_JSON : MODE_PROTOBUF;
-    }
-    if (mode == MODE_JSON) {
+    bool json =
+        mode == MODE_JSON || (mode == MODE_FIRST_BYTE && value.len != 0 && value.at[0] == '{');
+    if (json) {
         return decode_json(decoder, arena, value, envelope, ret_why);
     }
-    return sunder_wire_protobuf_envelope(decoder, arena, value, envelope, ret_why);
+    enum sunder_err err = sunder_wire_protobuf_envelope(decoder, arena, value, envelope, ret_why);
+    if (err == SUNDER_ERR_MALFORMED && mode == MODE_FIRST_BYTE) {
+        *ret_why = "the value is neither JSON nor a CloudEvent in protobuf";
+    }
+    return err;
 }
 
 static enum sunder_err check_envelope(
@@ -508,7 +514,7 @@ enum sunder_err sunder_wire_decode_event(struct sunder_wire_decoder *decoder,
     }
     err = sunder_wire_fill_event(decoder, arena, &envelope, ret_event);
     if (err != SUNDER_OK) {
-        return refused(ret_problem, err, "it does not fit in memory");
+        return refused(ret_problem, err, "the value does not fit in memory");
     }
     ret_event->at = record->at;
     return SUNDER_OK;

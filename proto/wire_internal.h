@@ -57,6 +57,10 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_data(struct sunder_wire_dec
     struct sunder_value *ret_data,
     const char **ret_why);
 
+/* Takes the frame of a schema registry off a value, if it begins with one: 00, four bytes of schema id, and for protobuf the path
+ * to the message. False: the frame is cut off, and the value unchanged. */
+bool sunder_wire_skip_frame(struct sunder_str *value);
+
 /* Data that came as bytes of a named media type: JSON, or a message of ours. An absent type is JSON; data of a type that cannot
  * be read is ABSENT. Errors as above. */
 SUNDER_MUST_USE enum sunder_err sunder_wire_data_of_type(struct sunder_wire_decoder *decoder,

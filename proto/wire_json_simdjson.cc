@@ -156,7 +156,7 @@ sunder_err unescape(parser_t &p, sunder_str &str)
     /* An escape is never shorter than what it stands for. */
     char *buf = static_cast<char *>(sunder_arena_alloc_raw(p.arena, str.len + 1u, 1));
     if (buf == nullptr) {
-        return full(p, "it does not fit in memory");
+        return full(p, "the value does not fit in memory");
     }
     static const char from[] = "\"\\/bfnrt";
     static const char to[] = "\"\\/\b\f\n\r\t";
@@ -238,7 +238,7 @@ sunder_err push(parser_t &p, sunder_member **ret)
 {
     /* Two bytes of text at least for each member: the stack has room for half of bytes_max, and one. */
     if (p.stack_count > p.bytes_max / 2) {
-        return full(p, "it has too many values");
+        return full(p, "the value has too many parts");
     }
     *ret = &p.stack[p.stack_count];
     p.stack_count += 1;
@@ -309,7 +309,7 @@ sunder_err close_map(parser_t &p, uint32_t base, sunder_value &value)
     size_t mark = sunder_arena_mark(p.arena);
     void *room = sunder_arena_alloc_raw(p.arena, count * sizeof(sort_key), alignof(sort_key));
     if (nodes == nullptr || room == nullptr) {
-        return full(p, "it does not fit in memory");
+        return full(p, "the value does not fit in memory");
     }
     sort_key *keys = static_cast<sort_key *>(room);
     for (uint32_t i = 0; i < count; i++) {
@@ -382,7 +382,7 @@ sunder_err close_list(parser_t &p, uint32_t base, sunder_value &value)
     void *nodes =
         sunder_arena_alloc_raw(p.arena, count * sizeof(sunder_value), alignof(sunder_value));
     if (nodes == nullptr) {
-        return full(p, "it does not fit in memory");
+        return full(p, "the value does not fit in memory");
     }
     sunder_value *items = static_cast<sunder_value *>(nodes);
     for (uint32_t i = 0; i < count; i++) {
@@ -429,7 +429,7 @@ sunder_err parse_value(parser_t &p, uint32_t depth, sunder_value &value)
     case '{':
     case '[':
         if (depth >= SUNDER_EVENT_DEPTH_MAX) {
-            return full(p, "it is nested too deep");
+            return full(p, "the value is nested too deep");
         }
         return first == '{' ? parse_map(p, depth + 1, value) : parse_list(p, depth + 1, value);
     case '"':
@@ -446,7 +446,7 @@ sunder_err parse_value(parser_t &p, uint32_t depth, sunder_value &value)
         return malformed(p, "a value is missing");
     case '\0':
         if (p.token >= p.token_count) {
-            return malformed(p, "it ends too early");
+            return malformed(p, "the value ends too early");
         }
         return malformed(p, "something is neither a value nor a name");
     default:
@@ -457,7 +457,7 @@ sunder_err parse_value(parser_t &p, uint32_t depth, sunder_value &value)
 sunder_err stage1_failed(parser_t &p, simdjson::error_code code)
 {
     if (code == simdjson::UTF8_ERROR) {
-        return malformed(p, "it is not UTF-8");
+        return malformed(p, "the value is not UTF-8");
     }
     if (code == simdjson::UNCLOSED_STRING) {
         return malformed(p, "a string is not closed");
@@ -465,16 +465,16 @@ sunder_err stage1_failed(parser_t &p, simdjson::error_code code)
     if (code == simdjson::UNESCAPED_CHARS) {
         return malformed(p, "a string has a bare control character");
     }
-    return malformed(p, code == simdjson::EMPTY ? "it is empty" : "it is no JSON");
+    return malformed(p, code == simdjson::EMPTY ? "the value is empty" : "the value is no JSON");
 }
 
 sunder_err parse_document(parser_t &p, sunder_str text, uint32_t depth, sunder_value &value)
 {
     if (text.len > p.bytes_max) {
-        return full(p, "it is too long");
+        return full(p, "the value is too long");
     }
     if (text.len == 0) {
-        return malformed(p, "it is empty");
+        return malformed(p, "the value is empty");
     }
     simdjson::error_code code = p.stage1->stage1(
         reinterpret_cast<const uint8_t *>(text.at), text.len, simdjson::stage1_mode::regular);
@@ -491,7 +491,7 @@ sunder_err parse_document(parser_t &p, sunder_str text, uint32_t depth, sunder_v
     p.has_escapes = std::memchr(text.at, '\\', text.len) != nullptr;
     sunder_err err = parse_value(p, depth, value);
     if (err == SUNDER_OK && p.token < p.token_count) {
-        return malformed(p, "something stands behind its end");
+        return malformed(p, "something stands behind the end of the value");
     }
     return err;
 }

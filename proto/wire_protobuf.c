@@ -142,7 +142,7 @@ static enum sunder_err read_data(struct sunder_wire_decoder *decoder,
         enum sunder_event_kind kind = sunder_wire_kind(envelope->type);
         const ProtobufCMessageDescriptor *message = message_of(kind);
         if (message != NULL && !names_message(text_of(any, "type_url"), message)) {
-            *ret_why = "its data is not the message of its type";
+            *ret_why = "the data is not the message that the type of the event says";
             return SUNDER_ERR_MALFORMED;
         }
         return sunder_wire_protobuf_data(
