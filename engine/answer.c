@@ -69,7 +69,9 @@ enum sunder_err sunder_answer_dead(
     step->out->code = code;
     step->out->field = field;
     step->out->message = message;
-    if (!step->readable) {
+    /* A copied kind that is refused is copied nowhere, so it must not move stream time in one partition only (G4). */
+    bool copied = is_copied(step->judge.event->kind) && step->judge.state.policy->domain_field_count > 1;
+    if (!step->readable || copied) {
         return SUNDER_OK;
     }
     struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DEAD_LETTER);
@@ -165,7 +167,7 @@ static enum sunder_err measures(const struct sunder_judge *judge, struct sunder_
             record->rule_key_count += 1;
         }
         bool measured = rule->kind == SUNDER_RULE_LIMIT && rule->value != NULL && !rule->value_is_amount &&
-                        candidate->value.kind != SUNDER_VALUE_ABSENT;
+                        !candidate->missing && candidate->value.kind != SUNDER_VALUE_ABSENT;
         if (!measured) {
             continue;
         }

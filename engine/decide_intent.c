@@ -98,6 +98,19 @@ static enum sunder_err answer_copy(struct sunder_step *step, const struct sunder
     return record->of.at == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
 }
 
+/* What is denied may have been done all the same (S8), so the record tells the keys and values of its rules; that some cannot be
+ * told is a matter of stage 6, which was not reached. */
+static enum sunder_err know_keys(struct sunder_judge *judge)
+{
+    struct sunder_judge before = *judge;
+    SUNDER_TRY(sunder_judge_candidates(judge));
+    judge->reasons = before.reasons;
+    judge->reason_count = before.reason_count;
+    judge->shadow = before.shadow;
+    judge->shadow_count = before.shadow_count;
+    return SUNDER_OK;
+}
+
 static enum sunder_err judge_act(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
@@ -109,6 +122,7 @@ static enum sunder_err judge_act(struct sunder_step *step)
             SUNDER_STR("no entry of the catalogue maps this tool and action to a duty")));
     }
     if (judge->reason_count != 0) {
+        SUNDER_TRY(know_keys(judge));
         return answer(step, 5, false);
     }
     SUNDER_TRY(sunder_judge_context(judge, &trouble));

@@ -1,9 +1,35 @@
 #include "engine/answer.h"
+#include "engine/base/text.h"
 
 /* S8, S22, S29: an observed act has happened. It is never denied, always counted, and what is missing in it is a finding. */
 
-static enum sunder_err find(
-    const struct sunder_step *step, struct sunder_decision *record, struct sunder_str code, struct sunder_str field)
+/* Adds a finding of what is missing; fields in byte order, each once. */
+static enum sunder_err find(const struct sunder_step *step, struct sunder_decision *record, struct sunder_str field)
+{
+    struct sunder_finding *list =
+        SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, record->finding_count + 1);
+    if (list == NULL || field.at == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    uint32_t at = 0;
+    while (at < record->finding_count && sunder_str_compare(record->findings[at].field, field) < 0) {
+        list[at] = record->findings[at];
+        at += 1;
+    }
+    if (at < record->finding_count && sunder_str_equal(record->findings[at].field, field)) {
+        return SUNDER_OK;
+    }
+    list[at] = (struct sunder_finding){.code = SUNDER_STR("observed_incomplete"), .field = field};
+    for (; at < record->finding_count; at++) {
+        list[at + 1] = record->findings[at];
+    }
+    record->findings = list;
+    record->finding_count += 1;
+    return SUNDER_OK;
+}
+
+/* The act counts, but not all of it could be held: its keys become saturated (S31). */
+static enum sunder_err find_full(const struct sunder_step *step, struct sunder_decision *record)
 {
     struct sunder_finding *list =
         SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, record->finding_count + 1);
@@ -13,29 +39,38 @@ static enum sunder_err find(
     if (record->finding_count != 0) {
         memcpy(list, record->findings, record->finding_count * sizeof *list);
     }
-    list[record->finding_count] = (struct sunder_finding){.code = code, .field = field};
+    list[record->finding_count] = (struct sunder_finding){.code = SUNDER_STR("limit_reached")};
     record->findings = list;
     record->finding_count += 1;
     return SUNDER_OK;
 }
 
-/* What the stages 5 and 6 would have denied for want of context, as findings. */
+/* What the stages 5 to 7 would have denied for want of context, as findings. */
 static enum sunder_err findings(const struct sunder_step *step, const struct sunder_catalogue_trouble *trouble,
     struct sunder_decision *record)
 {
     const struct sunder_judge *judge = &step->judge;
-    const struct sunder_str incomplete = SUNDER_STR("observed_incomplete");
     if (trouble->case_errors) {
-        SUNDER_TRY(find(step, record, incomplete, SUNDER_STR("case")));
+        SUNDER_TRY(find(step, record, SUNDER_STR("case")));
     }
     if (trouble->object_errors) {
-        SUNDER_TRY(find(step, record, incomplete, SUNDER_STR("object")));
+        SUNDER_TRY(find(step, record, SUNDER_STR("object")));
     }
     for (const struct sunder_reason_node *node = judge->reasons; node != NULL; node = node->next) {
-        SUNDER_TRY(find(step, record, incomplete, node->reason.field));
+        SUNDER_TRY(find(step, record, node->reason.field));
+    }
+    for (uint32_t i = 0; i < judge->candidate_count; i++) {
+        const struct sunder_candidate *candidate = &judge->candidates[i];
+        const struct sunder_rule *rule = candidate->rule;
+        bool sum = rule->kind == SUNDER_RULE_LIMIT && rule->aggregate == SUNDER_AGGREGATE_SUM &&
+                   rule->mode == SUNDER_MODE_ENFORCE && candidate->value.kind == SUNDER_VALUE_NUMBER;
+        if (sum && (!candidate->value.exact || candidate->value.micro < 0)) {
+            SUNDER_TRY(find(step, record,
+                sunder_text(judge->state.arena, rule->name, SUNDER_STR(":"), rule->value_text)));
+        }
     }
     bool full = judge->chain_full || judge->acts_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
-    return full ? find(step, record, SUNDER_STR("limit_reached"), (struct sunder_str){0}) : SUNDER_OK;
+    return full ? find_full(step, record) : SUNDER_OK;
 }
 
 enum sunder_err sunder_decide_observed(struct sunder_step *step)

@@ -79,8 +79,8 @@ struct sunder_judge {
     uint32_t object_count;
     struct sunder_str *cases;
     uint32_t case_count;
-    struct sunder_str *named_cases; /* those claimed or made by the catalogue, apart from what history bound */
-    uint32_t named_case_count;
+    struct sunder_str *closed_cases; /* closed ones among those claimed or made by the catalogue */
+    uint32_t closed_case_count;
     bool objects_full; /* more objects, or objects and cases, than their bounds */
     bool acts_full;
     uint16_t *duties;          /* ascending ids */

@@ -27,25 +27,38 @@ static enum sunder_err saturated(struct sunder_judge *judge, const struct sunder
     return SUNDER_OK;
 }
 
-/* Whether binding all cases of the intent to the key would pass its bound. */
-static bool binds_fit(const struct sunder_judge *judge, const struct sunder_key_row *row)
+/* How many cases would be bound to the key after this act. Those that are closed do not count: fold forgets them. */
+static enum sunder_err bound_after(
+    const struct sunder_judge *judge, const struct sunder_key_row *row, uint32_t *ret_count)
 {
-    uint32_t added = 0;
-    for (uint32_t c = 0; c < judge->case_count; c++) {
-        bool known = false;
-        for (uint32_t b = 0; b < row->bind_count; b++) {
-            known = known || sunder_str_equal(row->binds[b].case_id, judge->cases[c]);
+    uint32_t count = judge->case_count;
+    for (uint32_t b = 0; b < row->bind_count; b++) {
+        bool mine = false;
+        for (uint32_t c = 0; c < judge->case_count; c++) {
+            mine = mine || sunder_str_equal(row->binds[b].case_id, judge->cases[c]);
         }
-        added += known ? 0 : 1;
+        if (mine) {
+            continue;
+        }
+        struct sunder_key_row bound;
+        SUNDER_TRY(sunder_key_row_get(
+            &judge->state, judge->domain_id, SUNDER_SPACE_CASE, row->binds[b].case_id, &bound));
+        count += (bound.flags & SUNDER_KEY_CLOSED) == 0 ? 1 : 0;
     }
-    return row->bind_count + added <= SUNDER_KEY_CASES_MAX;
+    *ret_count = count;
+    return SUNDER_OK;
 }
 
 static enum sunder_err binds(struct sunder_judge *judge, const struct sunder_judge_keys *keys)
 {
     for (uint32_t k = 0; k < keys->count; k++) {
-        if (!binds_fit(judge, &keys->at[k].row)) {
-            SUNDER_TRY(full(judge, keys->at[k].text));
+        const struct sunder_key_row *row = &keys->at[k].row;
+        uint32_t count = row->bind_count + judge->case_count;
+        if (count > SUNDER_KEY_CASES_MAX) {
+            SUNDER_TRY(bound_after(judge, row, &count));
+        }
+        if (count > SUNDER_KEY_CASES_MAX) {
+            SUNDER_TRY(full(judge, SUNDER_STR("cases")));
         }
     }
     return SUNDER_OK;
@@ -63,7 +76,7 @@ static enum sunder_err sums(struct sunder_judge *judge)
         }
         if (candidate->value.micro < 0) {
             SUNDER_TRY(sunder_judge_deny(judge, 7, SUNDER_STR("amount_negative"),
-                rule->value_is_amount ? SUNDER_STR("amount") : rule->value_text,
+                SUNDER_STR("amount"),
                 SUNDER_STR("a limit adds this value up, and it is negative")));
         }
         if (rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency)) {

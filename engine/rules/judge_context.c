@@ -352,14 +352,9 @@ enum sunder_err sunder_judge_context(
             sunder_text(judge->state.arena, SUNDER_STR("the log names `"), judge->principal,
                 SUNDER_STR("` as the principal"))));
     }
-    for (uint32_t i = 0; i < judge->named_case_count; i++) {
-        for (uint32_t k = 0; k < judge->case_keys.count; k++) {
-            const struct sunder_judge_key *key = &judge->case_keys.at[k];
-            if ((key->row.flags & SUNDER_KEY_CLOSED) != 0 && sunder_str_equal(key->text, judge->named_cases[i])) {
-                SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("case_closed"), key->text,
-                    SUNDER_STR("this case is closed")));
-            }
-        }
+    for (uint32_t i = 0; i < judge->closed_case_count; i++) {
+        SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("case_closed"), judge->closed_cases[i],
+            SUNDER_STR("this case is closed")));
     }
     SUNDER_TRY(sunder_judge_candidates(judge));
     return sunder_judge_delegation(judge);

@@ -237,6 +237,33 @@ static enum sunder_err keys_of(struct sunder_judge *judge, const struct sunder_s
     return SUNDER_OK;
 }
 
+/* An act may not name a closed case, whether or not the case becomes one of its keys (S36). */
+static enum sunder_err find_closed(struct act *act)
+{
+    struct sunder_judge *judge = act->judge;
+    struct text_set closed = {.max = act->cases.count + 1};
+    closed.at = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, closed.max);
+    if (closed.at == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    const struct sunder_judge_key *key = NULL;
+    for (uint32_t i = 0; i < act->cases.count; i++) {
+        SUNDER_TRY(case_row(act, act->cases.at[i], &key));
+        if ((key->row.flags & SUNDER_KEY_CLOSED) != 0) {
+            set_add(&closed, key->text);
+        }
+    }
+    if (judge->event->case_id.at != NULL) {
+        SUNDER_TRY(case_row(act, judge->event->case_id, &key));
+        if ((key->row.flags & SUNDER_KEY_CLOSED) != 0) {
+            set_add(&closed, key->text);
+        }
+    }
+    judge->closed_cases = closed.at;
+    judge->closed_case_count = closed.count;
+    return SUNDER_OK;
+}
+
 static enum sunder_err finish(struct act *act)
 {
     struct sunder_judge *judge = act->judge;
@@ -252,13 +279,7 @@ static enum sunder_err finish(struct act *act)
     if (act->wants_claimed_case && event->case_id.at != NULL) {
         set_add(&act->cases, event->case_id);
     }
-    judge->named_case_count = act->cases.count;
-    struct sunder_str *named = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, act->cases.count);
-    if (named == NULL) {
-        return SUNDER_ERR_FULL;
-    }
-    memcpy(named, act->cases.at, act->cases.count * sizeof *named);
-    judge->named_cases = named;
+    SUNDER_TRY(find_closed(act));
     if (act->wants_object_cases) {
         SUNDER_TRY(bound_cases(act, &judge->object_keys));
     }

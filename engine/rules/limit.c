@@ -187,7 +187,8 @@ enum sunder_err sunder_judge_limit(struct sunder_judge *judge, const struct sund
 {
     const struct sunder_rule *rule = candidate->rule;
     bool foreign = rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency);
-    if (foreign) {
+    bool unfit = rule->aggregate == SUNDER_AGGREGATE_SUM && (!candidate->value.exact || candidate->value.micro < 0);
+    if (foreign || unfit) {
         return SUNDER_OK; /* Stage 7 denied it, unless the rule only watches. */
     }
     struct sunder_looker lookers[SUNDER_SUBJECTS_MAX + 2];

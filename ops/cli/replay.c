@@ -284,13 +284,16 @@ static enum sunder_err route(struct sunder_replay *replay,
     if (kind != SUNDER_HOME_EVERY || replay->options.only_home) {
         return step_at(replay, (uint32_t)home, *in, home == lies, reterr_fail);
     }
-    for (uint32_t i = 0; i < replay->options.partitions; i++) {
-        enum sunder_err err = step_at(replay, i, *in, (int32_t)i == lies, reterr_fail);
-        if (err != SUNDER_OK) {
-            return err;
+    /* As on a real topic, where the event goes round from where it lies: a dead letter goes nowhere. */
+    uint64_t dead_letters = replay->counts.dead_letters;
+    enum sunder_err err = step_at(replay, (uint32_t)lies, *in, true, reterr_fail);
+    bool dead = replay->counts.dead_letters != dead_letters;
+    for (uint32_t i = 0; i < replay->options.partitions && err == SUNDER_OK && !dead; i++) {
+        if ((int32_t)i != lies) {
+            err = step_at(replay, i, *in, false, reterr_fail);
         }
     }
-    return SUNDER_OK;
+    return err;
 }
 
 enum sunder_err sunder_replay_line(
