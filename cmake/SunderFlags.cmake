@@ -42,6 +42,8 @@ set(SUNDER_LINK_FLAGS "")
 if(NOT SUNDER_SANITIZE STREQUAL "")
     list(APPEND SUNDER_COMPILE_FLAGS
         "-fsanitize=${SUNDER_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    # gcc's manual: instrumented code gives false reports of it. The release build keeps it.
+    list(APPEND SUNDER_COMPILE_FLAGS -Wno-maybe-uninitialized)
     list(APPEND SUNDER_LINK_FLAGS "-fsanitize=${SUNDER_SANITIZE}")
 elseif(SUNDER_HARDEN)
     # Fortification needs optimisation; every build type of ours has some.

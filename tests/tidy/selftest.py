@@ -371,6 +371,15 @@ class Summary(unittest.TestCase):
         self.assertEqual(skips, ["dev:fast test_b.py: no go", "dev:fast x: no java", "fuzz:fuzz: no clang"])
 
 
+    def test_a_suite_that_is_lost_is_a_failure_where_one_must_be(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("dev-slow.xml", "release-broker.xml"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write("<testsuite></testsuite>")
+            self.assertEqual(summary.summarise(folder, ["dev:slow", "release:broker"]),
+                             (0, ["release:broker: no test has this label"], []))
+
+
 class Layers(unittest.TestCase):
     def test_every_folder_of_the_table_knows_only_folders_and_ports(self):
         for folder, others in layers.OURS.items():
