@@ -3,6 +3,7 @@
 
 #include "ops/cli/kafka_client.h"
 
+#define WAIT_MS 5000 /* For metadata, before Kafka counts as unreachable. */
 #define FLUSH_MS 40000 /* Above message.timeout.ms, so that every record has its answer by then. */
 
 struct sunder_kafka_out {
@@ -57,7 +58,7 @@ enum sunder_exit sunder_kafka_out_open(
     }
     if (code == SUNDER_EXIT_OK) {
         const struct rd_kafka_metadata *metadata = NULL;
-        rd_kafka_resp_err_t err = rd_kafka_metadata(out->client, 0, out->topic, &metadata, 10000);
+        rd_kafka_resp_err_t err = rd_kafka_metadata(out->client, 0, out->topic, &metadata, WAIT_MS);
         if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             code = sunder_kafka_complain(err, "Kafka cannot be reached", NULL);
         } else {

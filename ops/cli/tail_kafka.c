@@ -5,7 +5,7 @@
 #include "ops/cli/kafka_client.h"
 #include "proto/wire.h"
 
-#define WAIT_MS 10000 /* For metadata and offsets, before Kafka counts as unreachable. */
+#define WAIT_MS 5000 /* For metadata and offsets, before Kafka counts as unreachable. */
 #define BATCH_MAX 500
 #define DECODE_BYTES (4u << 20) /* A record has at most 1 MB. */
 
