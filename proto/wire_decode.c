@@ -223,8 +223,7 @@ enum sunder_err sunder_wire_data_of_type(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str type,
     struct sunder_str bytes,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     struct sunder_str media = media_type(type);
     bool json = media.at == NULL || is_named(media, SUNDER_STR("application/json")) ||
@@ -236,13 +235,13 @@ enum sunder_err sunder_wire_data_of_type(struct sunder_wire_decoder *decoder,
     if (json) {
         enum sunder_err err =
             sunder_json_parse(decoder->json, arena, bytes, DATA_DEPTH, &envelope->data);
-        *ret_why = sunder_json_why(decoder->json);
+        decoder->why = sunder_json_why(decoder->json);
         return err;
     }
     if (is_named(media, SUNDER_STR("application/protobuf")) ||
         is_named(media, SUNDER_STR("application/x-protobuf"))) {
         return sunder_wire_protobuf_data(
-            decoder, arena, bytes, sunder_wire_kind(envelope->type), &envelope->data, ret_why);
+            decoder, arena, bytes, sunder_wire_kind(envelope->type), &envelope->data);
     }
     envelope->data = (struct sunder_value){0};
     return SUNDER_OK;
@@ -258,8 +257,7 @@ static enum sunder_err decode_binary(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     const struct sunder_wire_record *record,
     const struct headers *headers,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     *envelope = (struct sunder_wire_envelope){.specversion = headers->specversion,
         .id = headers->id,
@@ -268,7 +266,7 @@ static enum sunder_err decode_binary(struct sunder_wire_decoder *decoder,
         .bad_time = headers->time.at != NULL && !is_time(headers->time)};
     if (!sunder_json_utf8_valid(headers->id) || !sunder_json_utf8_valid(headers->source) ||
         !sunder_json_utf8_valid(headers->type)) {
-        *ret_why = "a header of the event is not UTF-8";
+        decoder->why = "a header of the event is not UTF-8";
         return SUNDER_ERR_MALFORMED;
     }
     struct sunder_str type = headers->content_type;
@@ -276,13 +274,13 @@ static enum sunder_err decode_binary(struct sunder_wire_decoder *decoder,
         type = headers->datacontenttype;
     } else if (headers->datacontenttype.at != NULL &&
                !sunder_str_equal(type, headers->datacontenttype)) {
-        *ret_why = "content-type and ce_datacontenttype differ";
+        decoder->why = "content-type and ce_datacontenttype differ";
         return SUNDER_ERR_MALFORMED;
     }
     if (record->value.len == 0) {
         return SUNDER_OK; /* An event without data. */
     }
-    return sunder_wire_data_of_type(decoder, arena, type, record->value, envelope, ret_why);
+    return sunder_wire_data_of_type(decoder, arena, type, record->value, envelope);
 }
 
 static struct sunder_str text_of(const struct sunder_value *value)
@@ -296,39 +294,37 @@ static struct sunder_str text_of(const struct sunder_value *value)
 static enum sunder_err decode_base64(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     const struct sunder_value *root,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     struct sunder_str text = text_of(sunder_value_member(root, SUNDER_STR("data_base64")));
     char *bytes = sunder_arena_alloc_raw(arena, text.len + 1u, 1);
     if (bytes == NULL) {
-        *ret_why = "the value does not fit in memory";
+        decoder->why = "the value does not fit in memory";
         return SUNDER_ERR_FULL;
     }
     size_t len = 0;
     if (text.at == NULL || sunder_base64_decode(text, (uint8_t *)bytes, &len) != SUNDER_OK) {
-        *ret_why = "data_base64 is not base64";
+        decoder->why = "data_base64 is not base64";
         return SUNDER_ERR_MALFORMED;
     }
     struct sunder_str type = text_of(sunder_value_member(root, SUNDER_STR("datacontenttype")));
     struct sunder_str data = {bytes, (uint32_t)len};
-    return sunder_wire_data_of_type(decoder, arena, type, data, envelope, ret_why);
+    return sunder_wire_data_of_type(decoder, arena, type, data, envelope);
 }
 
 static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str text,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     struct sunder_value root;
     enum sunder_err err = sunder_json_parse(decoder->json, arena, text, DECODE_DEPTH, &root);
     if (err != SUNDER_OK) {
-        *ret_why = sunder_json_why(decoder->json);
+        decoder->why = sunder_json_why(decoder->json);
         return err;
     }
     if (root.kind != SUNDER_VALUE_MAP) {
-        *ret_why = "the value is no JSON object";
+        decoder->why = "the value is no JSON object";
         return SUNDER_ERR_MALFORMED;
     }
     *envelope = (struct sunder_wire_envelope){0};
@@ -357,10 +353,10 @@ static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
         return SUNDER_OK;
     }
     if (envelope->data.kind != SUNDER_VALUE_ABSENT && !null_data) {
-        *ret_why = "data and data_base64 exclude each other";
+        decoder->why = "data and data_base64 exclude each other";
         return SUNDER_ERR_MALFORMED;
     }
-    return decode_base64(decoder, arena, &root, envelope, ret_why);
+    return decode_base64(decoder, arena, &root, envelope);
 }
 
 /* Reads one variable-length integer; false when it is cut off or longer than 10 bytes. */
@@ -418,7 +414,7 @@ enum mode {
     MODE_FIRST_BYTE,
 };
 
-static enum mode find_mode(const struct headers *headers, const char **ret_why)
+static enum mode find_mode(struct sunder_wire_decoder *decoder, const struct headers *headers)
 {
     struct sunder_str type = media_type(headers->content_type);
     if (begins_with(type, SUNDER_STR("application/cloudevents"))) {
@@ -428,9 +424,9 @@ static enum mode find_mode(const struct headers *headers, const char **ret_why)
         if (is_named(type, SUNDER_STR(SUNDER_WIRE_TYPE_PROTOBUF))) {
             return MODE_PROTOBUF;
         }
-        *ret_why = begins_with(type, SUNDER_STR("application/cloudevents-batch"))
-                       ? "batches of events are not for Kafka"
-                       : "the event is in a format other than JSON and protobuf";
+        decoder->why = begins_with(type, SUNDER_STR("application/cloudevents-batch"))
+                           ? "batches of events are not for Kafka"
+                           : "the event is in a format other than JSON and protobuf";
         return MODE_UNKNOWN;
     }
     if (has_binary_attributes(headers)) {
@@ -439,7 +435,7 @@ static enum mode find_mode(const struct headers *headers, const char **ret_why)
     if (headers->content_type.at == NULL) {
         return MODE_FIRST_BYTE;
     }
-    *ret_why = "the headers are not those of a CloudEvent";
+    decoder->why = "the headers are not those of a CloudEvent";
     return MODE_UNKNOWN;
 }
 
@@ -448,21 +444,20 @@ static enum sunder_err decode_structured(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str value,
     enum mode mode,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     if (!sunder_wire_skip_frame(&value)) {
-        *ret_why = "the frame of the schema registry is cut off";
+        decoder->why = "the frame of the schema registry is cut off";
         return SUNDER_ERR_MALFORMED;
     }
     bool json =
         mode == MODE_JSON || (mode == MODE_FIRST_BYTE && value.len != 0 && value.at[0] == '{');
     if (json) {
-        return decode_json(decoder, arena, value, envelope, ret_why);
+        return decode_json(decoder, arena, value, envelope);
     }
-    enum sunder_err err = sunder_wire_protobuf_envelope(decoder, arena, value, envelope, ret_why);
+    enum sunder_err err = sunder_wire_protobuf_envelope(decoder, arena, value, envelope);
     if (err == SUNDER_ERR_MALFORMED && mode == MODE_FIRST_BYTE) {
-        *ret_why = "the value is neither JSON nor a CloudEvent in protobuf";
+        decoder->why = "the value is neither JSON nor a CloudEvent in protobuf";
     }
     return err;
 }
@@ -497,16 +492,14 @@ enum sunder_err sunder_wire_decode_event(struct sunder_wire_decoder *decoder,
         return err;
     }
     struct sunder_wire_envelope envelope = {0};
-    const char *why = "";
-    enum mode mode = find_mode(&headers, &why);
+    enum mode mode = find_mode(decoder, &headers);
     if (mode == MODE_UNKNOWN) {
-        return malformed(ret_problem, why);
+        return malformed(ret_problem, decoder->why);
     }
-    err = mode == MODE_BINARY
-              ? decode_binary(decoder, arena, record, &headers, &envelope, &why)
-              : decode_structured(decoder, arena, record->value, mode, &envelope, &why);
+    err = mode == MODE_BINARY ? decode_binary(decoder, arena, record, &headers, &envelope)
+                              : decode_structured(decoder, arena, record->value, mode, &envelope);
     if (err != SUNDER_OK) {
-        return refused(ret_problem, err, why);
+        return refused(ret_problem, err, decoder->why);
     }
     err = check_envelope(&envelope, ret_problem);
     if (err != SUNDER_OK) {

@@ -13,12 +13,14 @@
 
 /* json     for events and records
  * scratch  SUNDER_WIRE_CANONICAL_BYTES: canonical text of an event, or a record written again
- * again    writes decoded records again, one per form */
+ * again    writes decoded records again, one per form
+ * why      why the last value was refused: half a sentence, static */
 struct sunder_wire_decoder {
     struct sunder_json_parser *json;
     struct sunder_sha256 *sha256;
     char *scratch;
     struct sunder_wire_encoder *again[2];
+    const char *why;
 };
 
 /* The envelope of an event, however it came; absent members have at == NULL.
@@ -43,19 +45,16 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_fill_event(struct sunder_wire_decode
     struct sunder_event *event);
 
 /* Reads a CloudEvents protobuf message, or the bare data message of a kind. Texts are views into `bytes`.
- * SUNDER_ERR_MALFORMED: not that message, down to unknown and repeated fields; SUNDER_ERR_FULL: no room, or data nested too deep.
- * ret_why: half a sentence, static, on failure only. */
+ * SUNDER_ERR_MALFORMED: not that message, down to unknown and repeated fields; SUNDER_ERR_FULL: no room, or data nested too deep. Then decoder->why says why. */
 SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_envelope(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
-    struct sunder_wire_envelope *ret_envelope,
-    const char **ret_why);
+    struct sunder_wire_envelope *ret_envelope);
 SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_data(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
     enum sunder_event_kind kind,
-    struct sunder_value *ret_data,
-    const char **ret_why);
+    struct sunder_value *ret_data);
 
 /* Takes the frame of a schema registry off a value, if it begins with one: 00, four bytes of schema id, and for protobuf the path
  * to the message. False: the frame is cut off, and the value unchanged. */
@@ -67,8 +66,7 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_data_of_type(struct sunder_wire_deco
     struct sunder_arena *arena,
     struct sunder_str media_type,
     struct sunder_str bytes,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why);
+    struct sunder_wire_envelope *envelope);
 
 /* Reads a record in protobuf as an envelope whose data is the tree that its JSON would give, near enough for a reader that takes
  * what it knows. SUNDER_ERR_MALFORMED, SUNDER_ERR_FULL as above. */

@@ -50,8 +50,7 @@ enum sunder_err sunder_wire_protobuf_data(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
     enum sunder_event_kind kind,
-    struct sunder_value *ret_data,
-    const char **ret_why)
+    struct sunder_value *ret_data)
 {
     const ProtobufCMessageDescriptor *message = message_of(kind);
     if (message == NULL) {
@@ -64,7 +63,7 @@ enum sunder_err sunder_wire_protobuf_data(struct sunder_wire_decoder *decoder,
         .bytes = SUNDER_PROTOBUF_JSON,
         .why = ""};
     enum sunder_err err = sunder_protobuf_read(&reader, message, bytes, ret_data);
-    *ret_why = reader.why;
+    decoder->why = reader.why;
     return err;
 }
 
@@ -93,15 +92,15 @@ static bool is_bad_time(const struct sunder_value *value)
 }
 
 /* Refuses repeats, and finds the two attributes that matter. */
-static enum sunder_err read_attributes(const struct sunder_value *event,
+static enum sunder_err read_attributes(struct sunder_wire_decoder *decoder,
+    const struct sunder_value *event,
     struct sunder_wire_envelope *envelope,
-    struct sunder_str *ret_content_type,
-    const char **ret_why)
+    struct sunder_str *ret_content_type)
 {
     const struct sunder_value *list = sunder_value_member(event, SUNDER_STR("attributes"));
     uint32_t count = list == NULL ? 0 : list->count;
     if (count > ATTRIBUTES_MAX) {
-        *ret_why = "the event has too many attributes";
+        decoder->why = "the event has too many attributes";
         return SUNDER_ERR_FULL;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -113,7 +112,7 @@ static enum sunder_err read_attributes(const struct sunder_value *event,
             repeated = sunder_str_equal(name, text_of(&list->items[k], "key"));
         }
         if (repeated) {
-            *ret_why = "an attribute of the event stands twice";
+            decoder->why = "an attribute of the event stands twice";
             return SUNDER_ERR_MALFORMED;
         }
         if (sunder_str_equal(name, SUNDER_STR("time"))) {
@@ -129,11 +128,10 @@ static enum sunder_err read_attributes(const struct sunder_value *event,
 static enum sunder_err read_data(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     const struct sunder_value *event,
-    struct sunder_wire_envelope *envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *envelope)
 {
     struct sunder_str content_type = {0};
-    enum sunder_err err = read_attributes(event, envelope, &content_type, ret_why);
+    enum sunder_err err = read_attributes(decoder, event, envelope, &content_type);
     if (err != SUNDER_OK) {
         return err;
     }
@@ -142,11 +140,11 @@ static enum sunder_err read_data(struct sunder_wire_decoder *decoder,
         enum sunder_event_kind kind = sunder_wire_kind(envelope->type);
         const ProtobufCMessageDescriptor *message = message_of(kind);
         if (message != NULL && !names_message(text_of(any, "type_url"), message)) {
-            *ret_why = "the data is not the message that the type of the event says";
+            decoder->why = "the data is not the message that the type of the event says";
             return SUNDER_ERR_MALFORMED;
         }
         return sunder_wire_protobuf_data(
-            decoder, arena, text_of(any, "value"), kind, &envelope->data, ret_why);
+            decoder, arena, text_of(any, "value"), kind, &envelope->data);
     }
     struct sunder_str bytes = text_of(event, "binary_data");
     if (bytes.at == NULL) {
@@ -155,19 +153,19 @@ static enum sunder_err read_data(struct sunder_wire_decoder *decoder,
     if (bytes.at == NULL) {
         return SUNDER_OK; /* An event without data. */
     }
-    return sunder_wire_data_of_type(decoder, arena, content_type, bytes, envelope, ret_why);
+    return sunder_wire_data_of_type(decoder, arena, content_type, bytes, envelope);
 }
 
-static enum sunder_err read_event(struct sunder_arena *arena,
+static enum sunder_err read_event(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
     struct sunder_str bytes,
-    struct sunder_value *ret_event,
-    const char **ret_why)
+    struct sunder_value *ret_event)
 {
     struct sunder_protobuf_reader reader = {
         .arena = arena, .bytes = SUNDER_PROTOBUF_RAW, .why = ""};
     enum sunder_err err = sunder_protobuf_read(
         &reader, &io__cloudevents__v1__cloud_event__descriptor, bytes, ret_event);
-    *ret_why = reader.why;
+    decoder->why = reader.why;
     return err;
 }
 
@@ -182,14 +180,13 @@ static struct sunder_wire_envelope envelope_of(const struct sunder_value *event)
 enum sunder_err sunder_wire_protobuf_envelope(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
-    struct sunder_wire_envelope *ret_envelope,
-    const char **ret_why)
+    struct sunder_wire_envelope *ret_envelope)
 {
     struct sunder_value event;
-    enum sunder_err err = read_event(arena, bytes, &event, ret_why);
+    enum sunder_err err = read_event(decoder, arena, bytes, &event);
     if (err == SUNDER_OK) {
         *ret_envelope = envelope_of(&event);
-        err = read_data(decoder, arena, &event, ret_envelope, ret_why);
+        err = read_data(decoder, arena, &event, ret_envelope);
     }
     return err;
 }
@@ -200,8 +197,7 @@ enum sunder_err sunder_wire_protobuf_record(struct sunder_wire_decoder *decoder,
     struct sunder_wire_envelope *ret_envelope)
 {
     struct sunder_value event;
-    const char *why = "";
-    enum sunder_err err = read_event(arena, bytes, &event, &why);
+    enum sunder_err err = read_event(decoder, arena, bytes, &event);
     if (err != SUNDER_OK) {
         return err;
     }

@@ -1,232 +1,71 @@
 /* From a record of the decisions topic back to its decision. The reader takes what it knows and minds nothing else:
  * whether the bytes are exactly right is then seen by writing the decision again. */
-#include "engine/base/decimal.h"
-#include "proto/base64.h"
+#include "proto/record_reader.h"
 #include "proto/wire_encode.h"
 #include "proto/wire_internal.h"
 #include "proto/wire_rebuild.h"
 #include "proto/wire_words.h"
 
-/* err    the first thing that went wrong; what is read after it does not matter
- * stage  that of the record */
-struct reader {
-    struct sunder_arena *arena;
-    enum sunder_err err;
-    uint8_t stage;
-};
-
-static void fail(struct reader *reader, enum sunder_err err)
-{
-    if (reader->err == SUNDER_OK) {
-        reader->err = err;
-    }
-}
-
-static const struct sunder_value *member(const struct sunder_value *map, const char *name)
-{
-    return sunder_value_member(map, sunder_str_of(name));
-}
-
-static struct sunder_str read_text(const struct sunder_value *map, const char *name)
-{
-    const struct sunder_value *value = member(map, name);
-    bool text = value != NULL && value->kind == SUNDER_VALUE_STRING;
-    return text ? value->text : (struct sunder_str){0};
-}
-
-static bool read_true(const struct sunder_value *map, const char *name)
-{
-    const struct sunder_value *value = member(map, name);
-    return value != NULL && value->kind == SUNDER_VALUE_BOOL && value->boolean;
-}
-
-/* Reads a whole number; false when the text is none or over 64 bits. */
-static bool read_whole(struct sunder_str text, bool *ret_negative, uint64_t *ret_magnitude)
-{
-    bool negative = text.len != 0 && text.at[0] == '-';
-    uint64_t magnitude = 0;
-    for (uint32_t i = negative ? 1 : 0; i < text.len; i++) {
-        uint64_t digit = (uint64_t)(uint8_t)text.at[i] - '0';
-        if (digit > 9 || magnitude > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        magnitude = (magnitude * 10) + digit;
-    }
-    *ret_negative = negative;
-    *ret_magnitude = magnitude;
-    return text.len > (negative ? 1u : 0u);
-}
-
-static uint64_t whole_u64(struct reader *reader, struct sunder_str text)
-{
-    bool negative = false;
-    uint64_t value = 0;
-    if (!read_whole(text, &negative, &value) || negative) {
-        fail(reader, SUNDER_ERR_CORRUPT);
-        return 0;
-    }
-    return value;
-}
-
-static int64_t whole_i64(struct reader *reader, struct sunder_str text)
-{
-    bool negative = false;
-    uint64_t value = 0;
-    bool read = read_whole(text, &negative, &value);
-    if (!read || value > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
-        fail(reader, SUNDER_ERR_CORRUPT);
-        return 0;
-    }
-    return negative ? (int64_t)(0 - value) : (int64_t)value;
-}
-
-static struct sunder_str number_text(const struct sunder_value *map, const char *name)
-{
-    const struct sunder_value *value = member(map, name);
-    bool number = value != NULL && value->kind == SUNDER_VALUE_NUMBER;
-    return number ? value->text : (struct sunder_str){0};
-}
-
-static uint64_t read_u64(struct reader *reader, const struct sunder_value *map, const char *name)
-{
-    return whole_u64(reader, number_text(map, name));
-}
-
-static int64_t read_i64(struct reader *reader, const struct sunder_value *map, const char *name)
-{
-    return whole_i64(reader, number_text(map, name));
-}
-
-/* Reads a number that has fewer bits than 64. */
-static uint32_t read_u32(
-    struct reader *reader, const struct sunder_value *map, const char *name, uint32_t max)
-{
-    uint64_t value = read_u64(reader, map, name);
-    if (value > max) {
-        fail(reader, SUNDER_ERR_CORRUPT);
-        return 0;
-    }
-    return (uint32_t)value;
-}
-
-static struct sunder_digest read_digest(
-    struct reader *reader, const struct sunder_value *map, const char *name)
-{
-    struct sunder_digest digest = {{0}};
-    struct sunder_str text = read_text(map, name);
-    if (sunder_base64url_decode(text, digest.bytes, sizeof(digest.bytes)) != SUNDER_OK) {
-        fail(reader, SUNDER_ERR_CORRUPT);
-    }
-    return digest;
-}
-
-/* The index of the word that must stand there. */
-static uint32_t read_word(struct reader *reader,
+static void read_evidence(struct sunder_record_reader *reader,
     const struct sunder_value *map,
-    const char *name,
-    const struct sunder_str *words)
-{
-    int index = sunder_words_find(words, read_text(map, name));
-    if (index < 0) {
-        fail(reader, SUNDER_ERR_CORRUPT);
-        return 0;
-    }
-    return (uint32_t)index;
-}
-
-/* The list of a name; NULL and a count of 0 when there is none. */
-static const struct sunder_value *read_items(
-    const struct sunder_value *map, const char *name, uint32_t *ret_count)
-{
-    const struct sunder_value *value = member(map, name);
-    bool list = value != NULL && value->kind == SUNDER_VALUE_LIST;
-    *ret_count = list ? value->count : 0;
-    return list ? value->items : NULL;
-}
-
-static void *new_array(struct reader *reader, size_t size, uint32_t count)
-{
-    void *at = sunder_arena_alloc_array(reader->arena, size, _Alignof(max_align_t), count);
-    if (at == NULL) {
-        fail(reader, SUNDER_ERR_FULL);
-    }
-    return at;
-}
-
-static struct sunder_strs read_strs(
-    struct reader *reader, const struct sunder_value *map, const char *name)
+    struct sunder_reason *reason)
 {
     uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, name, &count);
-    if (items == NULL) {
-        return (struct sunder_strs){0};
-    }
-    struct sunder_str *at = new_array(reader, sizeof(*at), count);
-    if (at == NULL) {
-        return (struct sunder_strs){0};
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        at[i] =
-            items[i]
-                .text; /* Absent unless it is a string or a number: then it is not written again. */
-    }
-    return (struct sunder_strs){at, count};
-}
-
-static void read_evidence(
-    struct reader *reader, const struct sunder_value *map, struct sunder_reason *reason)
-{
-    uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, "evidence", &count);
+    const struct sunder_value *items = sunder_record_items(map, "evidence", &count);
     struct sunder_evidence *evidence =
-        count == 0 ? NULL : new_array(reader, sizeof(*evidence), count);
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*evidence), count);
     if (evidence == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        evidence[i] = (struct sunder_evidence){.intent = read_text(&items[i], "intent"),
-            .agent = read_text(&items[i], "agent"),
-            .duty = read_text(&items[i], "duty"),
-            .time_ms = read_i64(reader, &items[i], "time")};
+        evidence[i] = (struct sunder_evidence){.intent = sunder_record_text(&items[i], "intent"),
+            .agent = sunder_record_text(&items[i], "agent"),
+            .duty = sunder_record_text(&items[i], "duty"),
+            .time_ms = sunder_record_i64(reader, &items[i], "time")};
     }
     reason->evidence = evidence;
     reason->evidence_count = count;
 }
 
-static void read_also(
-    struct reader *reader, const struct sunder_value *map, struct sunder_reason *reason)
+static void read_also(struct sunder_record_reader *reader,
+    const struct sunder_value *map,
+    struct sunder_reason *reason)
 {
     uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, "also", &count);
-    struct sunder_pair *also = count == 0 ? NULL : new_array(reader, sizeof(*also), count);
+    const struct sunder_value *items = sunder_record_items(map, "also", &count);
+    struct sunder_pair *also =
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*also), count);
     if (also == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        also[i] =
-            (struct sunder_pair){read_text(&items[i], "subject"), read_text(&items[i], "key")};
+        also[i] = (struct sunder_pair){
+            sunder_record_text(&items[i], "subject"), sunder_record_text(&items[i], "key")};
     }
     reason->also = also;
     reason->also_count = count;
 }
 
-static struct sunder_reason read_reason(struct reader *reader, const struct sunder_value *map)
+static struct sunder_reason read_reason(
+    struct sunder_record_reader *reader, const struct sunder_value *map)
 {
     struct sunder_reason reason = {
-        .rule = read_text(map, "rule"),
-        .code = read_text(map, "code"),
-        .field = read_text(map, "field"),
-        .subject = read_text(map, "subject"),
-        .key = read_text(map, "key"),
-        .message = read_text(map, "message"),
-        .value = read_text(map, "value"),
-        .effect = (enum sunder_effect)read_word(reader, map, "effect", SUNDER_WORDS_EFFECT),
-        .mode = member(map, "mode") != NULL ? SUNDER_MODE_SHADOW : SUNDER_MODE_ENFORCE,
-        .has_count = member(map, "count") != NULL,
-        .tags = read_strs(reader, map, "tags"),
+        .rule = sunder_record_text(map, "rule"),
+        .code = sunder_record_text(map, "code"),
+        .field = sunder_record_text(map, "field"),
+        .subject = sunder_record_text(map, "subject"),
+        .key = sunder_record_text(map, "key"),
+        .message = sunder_record_text(map, "message"),
+        .value = sunder_record_text(map, "value"),
+        .effect =
+            (enum sunder_effect)sunder_record_word(reader, map, "effect", SUNDER_WORDS_EFFECT),
+        .mode =
+            sunder_record_member(map, "mode") != NULL ? SUNDER_MODE_SHADOW : SUNDER_MODE_ENFORCE,
+        .has_count = sunder_record_member(map, "count") != NULL,
+        .tags = sunder_record_strs(reader, map, "tags"),
     };
     if (reason.has_count) {
-        reason.count = read_u64(reader, map, "count");
+        reason.count = sunder_record_u64(reader, map, "count");
     }
     read_evidence(reader, map, &reason);
     read_also(reader, map, &reason);
@@ -234,12 +73,15 @@ static struct sunder_reason read_reason(struct reader *reader, const struct sund
 }
 
 /* name: "reasons" or "shadow" */
-static const struct sunder_reason *read_reasons(
-    struct reader *reader, const struct sunder_value *map, const char *name, uint32_t *ret_count)
+static const struct sunder_reason *read_reasons(struct sunder_record_reader *reader,
+    const struct sunder_value *map,
+    const char *name,
+    uint32_t *ret_count)
 {
     uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, name, &count);
-    struct sunder_reason *reasons = count == 0 ? NULL : new_array(reader, sizeof(*reasons), count);
+    const struct sunder_value *items = sunder_record_items(map, name, &count);
+    struct sunder_reason *reasons =
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*reasons), count);
     if (reasons == NULL) {
         return NULL;
     }
@@ -251,67 +93,72 @@ static const struct sunder_reason *read_reasons(
     return reasons;
 }
 
-static void read_wanted(
-    struct reader *reader, const struct sunder_value *map, struct sunder_decision *decision)
+static void read_wanted(struct sunder_record_reader *reader,
+    const struct sunder_value *map,
+    struct sunder_decision *decision)
 {
     uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, "approvals", &count);
-    struct sunder_wanted *wanted = count == 0 ? NULL : new_array(reader, sizeof(*wanted), count);
+    const struct sunder_value *items = sunder_record_items(map, "approvals", &count);
+    struct sunder_wanted *wanted =
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*wanted), count);
     if (wanted == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        wanted[i] = (struct sunder_wanted){.rule = read_text(&items[i], "rule"),
-            .count = read_u32(reader, &items[i], "count", UINT32_MAX),
-            .from = read_strs(reader, &items[i], "from")};
+        wanted[i] = (struct sunder_wanted){.rule = sunder_record_text(&items[i], "rule"),
+            .count = sunder_record_u32(reader, &items[i], "count", UINT32_MAX),
+            .from = sunder_record_strs(reader, &items[i], "from")};
     }
     decision->wanted = wanted;
     decision->wanted_count = count;
 }
 
-static void read_findings(
-    struct reader *reader, const struct sunder_value *map, struct sunder_decision *decision)
+static void read_findings(struct sunder_record_reader *reader,
+    const struct sunder_value *map,
+    struct sunder_decision *decision)
 {
     uint32_t count = 0;
-    const struct sunder_value *items = read_items(map, "findings", &count);
+    const struct sunder_value *items = sunder_record_items(map, "findings", &count);
     struct sunder_finding *findings =
-        count == 0 ? NULL : new_array(reader, sizeof(*findings), count);
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*findings), count);
     if (findings == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        findings[i] = (struct sunder_finding){.code = read_text(&items[i], "code"),
-            .field = read_text(&items[i], "field"),
-            .subject = read_text(&items[i], "subject"),
-            .intent = read_text(&items[i], "intent")};
+        findings[i] = (struct sunder_finding){.code = sunder_record_text(&items[i], "code"),
+            .field = sunder_record_text(&items[i], "field"),
+            .subject = sunder_record_text(&items[i], "subject"),
+            .intent = sunder_record_text(&items[i], "intent")};
     }
     decision->findings = findings;
     decision->finding_count = count;
 }
 
-static void read_subjects(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_subjects(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
-    const struct sunder_value *map = member(data, "subjects");
+    const struct sunder_value *map = sunder_record_member(data, "subjects");
     if (map == NULL) {
         return;
     }
-    struct sunder_strs delegators = read_strs(reader, map, "delegators");
-    decision->agent = read_text(map, "agent");
-    decision->principal = read_text(map, "principal");
-    decision->credential = read_text(map, "credential");
+    struct sunder_strs delegators = sunder_record_strs(reader, map, "delegators");
+    decision->agent = sunder_record_text(map, "agent");
+    decision->principal = sunder_record_text(map, "principal");
+    decision->credential = sunder_record_text(map, "credential");
     sunder_wire_make_subjects(reader->arena, delegators, decision);
     if (decision->subjects == NULL) {
-        fail(reader, SUNDER_ERR_FULL);
+        sunder_record_fail(reader, SUNDER_ERR_FULL);
     }
 }
 
 static struct sunder_amount read_amount(
-    struct reader *reader, const struct sunder_value *map, const char *name)
+    struct sunder_record_reader *reader, const struct sunder_value *map, const char *name)
 {
     struct sunder_amount amount = {0};
-    if (member(map, name) != NULL && !sunder_wire_make_amount(read_text(map, name), &amount)) {
-        fail(reader, SUNDER_ERR_CORRUPT);
+    if (sunder_record_member(map, name) != NULL &&
+        !sunder_wire_make_amount(sunder_record_text(map, name), &amount)) {
+        sunder_record_fail(reader, SUNDER_ERR_CORRUPT);
     }
     return amount;
 }
@@ -320,7 +167,7 @@ static uint32_t read_phases(const struct sunder_value *map)
 {
     uint32_t count = 0;
     uint32_t phases = 0;
-    const struct sunder_value *items = read_items(map, "phases", &count);
+    const struct sunder_value *items = sunder_record_items(map, "phases", &count);
     for (uint32_t i = 0; i < count; i++) {
         int index = sunder_words_find(SUNDER_WORDS_PHASE, items[i].text);
         phases |= index < 0 ? 0 : 1u << index;
@@ -339,26 +186,27 @@ static void read_rule_text(const struct sunder_value *rules,
         *ret_text = rules->members[index].value.text;
         return;
     }
-    *ret_rule = read_text(&rules->items[index], "rule");
-    *ret_text = read_text(&rules->items[index], "text");
+    *ret_rule = sunder_record_text(&rules->items[index], "rule");
+    *ret_text = sunder_record_text(&rules->items[index], "text");
 }
 
 static const struct sunder_value *read_rules(
     const struct sunder_value *data, const char *name, uint32_t *ret_count)
 {
-    const struct sunder_value *rules = member(data, name);
+    const struct sunder_value *rules = sunder_record_member(data, name);
     bool many =
         rules != NULL && (rules->kind == SUNDER_VALUE_MAP || rules->kind == SUNDER_VALUE_LIST);
     *ret_count = many ? rules->count : 0;
     return rules;
 }
 
-static void read_rule_texts(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_rule_texts(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
     uint32_t count = 0;
     const struct sunder_value *rules = read_rules(data, "measures", &count);
-    struct sunder_measure *measures = new_array(reader, sizeof(*measures), count);
+    struct sunder_measure *measures = sunder_record_array(reader, sizeof(*measures), count);
     for (uint32_t i = 0; measures != NULL && i < count; i++) {
         read_rule_text(rules, i, &measures[i].rule, &measures[i].text);
     }
@@ -366,7 +214,7 @@ static void read_rule_texts(
     decision->measure_count = measures == NULL ? 0 : count;
 
     rules = read_rules(data, "rule_keys", &count);
-    struct sunder_rule_key *keys = new_array(reader, sizeof(*keys), count);
+    struct sunder_rule_key *keys = sunder_record_array(reader, sizeof(*keys), count);
     for (uint32_t i = 0; keys != NULL && i < count; i++) {
         read_rule_text(rules, i, &keys[i].rule, &keys[i].key);
     }
@@ -374,45 +222,49 @@ static void read_rule_texts(
     decision->rule_key_count = keys == NULL ? 0 : count;
 }
 
-static void read_act(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_act(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
     read_subjects(reader, data, decision);
-    decision->task = read_text(data, "task");
-    decision->purpose = read_text(data, "purpose");
-    decision->tool = read_text(data, "tool");
-    decision->action = read_text(data, "action");
-    decision->objects = read_strs(reader, data, "objects");
-    decision->cases = read_strs(reader, data, "cases");
+    decision->task = sunder_record_text(data, "task");
+    decision->purpose = sunder_record_text(data, "purpose");
+    decision->tool = sunder_record_text(data, "tool");
+    decision->action = sunder_record_text(data, "action");
+    decision->objects = sunder_record_strs(reader, data, "objects");
+    decision->cases = sunder_record_strs(reader, data, "cases");
     decision->amount = read_amount(reader, data, "amount");
-    decision->currency = read_text(data, "currency");
+    decision->currency = sunder_record_text(data, "currency");
     decision->confidence = read_amount(reader, data, "confidence");
-    decision->labels = read_strs(reader, data, "labels");
-    decision->parents = read_strs(reader, data, "parents");
-    decision->idempotency_key = read_text(data, "key");
-    decision->duties = read_strs(reader, data, "duties");
+    decision->labels = sunder_record_strs(reader, data, "labels");
+    decision->parents = sunder_record_strs(reader, data, "parents");
+    decision->idempotency_key = sunder_record_text(data, "key");
+    decision->duties = sunder_record_strs(reader, data, "duties");
     decision->phases = read_phases(data);
-    if (member(data, "tier") != NULL) {
-        decision->tier = (enum sunder_tier)read_word(reader, data, "tier", SUNDER_WORDS_TIER);
+    if (sunder_record_member(data, "tier") != NULL) {
+        decision->tier =
+            (enum sunder_tier)sunder_record_word(reader, data, "tier", SUNDER_WORDS_TIER);
     }
-    if (member(data, "digest") != NULL) {
-        decision->digest = read_digest(reader, data, "digest");
+    if (sunder_record_member(data, "digest") != NULL) {
+        decision->digest = sunder_record_digest(reader, data, "digest");
     }
     read_rule_texts(reader, data, decision);
 }
 
-static void read_decision(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_decision(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
-    decision->event = read_text(data, "intent");
-    decision->attempt = read_u32(reader, data, "attempt", UINT32_MAX);
+    decision->event = sunder_record_text(data, "intent");
+    decision->attempt = sunder_record_u32(reader, data, "attempt", UINT32_MAX);
     decision->verdict =
-        (enum sunder_verdict)read_word(reader, data, "verdict", SUNDER_WORDS_VERDICT);
-    decision->duplicate = read_true(data, "duplicate");
-    decision->of = read_text(data, "of");
+        (enum sunder_verdict)sunder_record_word(reader, data, "verdict", SUNDER_WORDS_VERDICT);
+    decision->duplicate = sunder_record_true(data, "duplicate");
+    decision->of = sunder_record_text(data, "of");
     decision->stage = SUNDER_WIRE_STAGE_LAST;
-    if (member(data, "stage") != NULL) {
-        decision->stage = (uint8_t)read_u32(reader, data, "stage", SUNDER_WIRE_STAGE_LAST - 1);
+    if (sunder_record_member(data, "stage") != NULL) {
+        decision->stage =
+            (uint8_t)sunder_record_u32(reader, data, "stage", SUNDER_WIRE_STAGE_LAST - 1);
     }
     reader->stage = decision->stage;
     decision->reasons = read_reasons(reader, data, "reasons", &decision->reason_count);
@@ -423,71 +275,74 @@ static void read_decision(
 }
 
 /* The duties of a task or an edge; an empty list is not an absent one. */
-static void read_given(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_given(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
-    decision->has_duties = member(data, "duties") != NULL;
-    decision->duties = read_strs(reader, data, "duties");
-    decision->has_agents = member(data, "agents") != NULL;
-    decision->agents = read_strs(reader, data, "agents");
-    decision->has_expires = member(data, "expires") != NULL;
+    decision->has_duties = sunder_record_member(data, "duties") != NULL;
+    decision->duties = sunder_record_strs(reader, data, "duties");
+    decision->has_agents = sunder_record_member(data, "agents") != NULL;
+    decision->agents = sunder_record_strs(reader, data, "agents");
+    decision->has_expires = sunder_record_member(data, "expires") != NULL;
     if (decision->has_expires) {
-        decision->expires_ms = read_i64(reader, data, "expires");
+        decision->expires_ms = sunder_record_i64(reader, data, "expires");
     }
 }
 
-static void read_recorded(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_recorded(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
-    decision->kind = (enum sunder_record_kind)read_word(reader, data, "kind", SUNDER_WORDS_KIND);
-    decision->event = read_text(data, "event");
-    decision->publisher = read_text(data, "publisher");
-    decision->duplicate = read_true(data, "duplicate");
+    decision->kind =
+        (enum sunder_record_kind)sunder_record_word(reader, data, "kind", SUNDER_WORDS_KIND);
+    decision->event = sunder_record_text(data, "event");
+    decision->publisher = sunder_record_text(data, "publisher");
+    decision->duplicate = sunder_record_true(data, "duplicate");
     read_findings(reader, data, decision);
     switch (decision->kind) {
     case SUNDER_RECORD_OBSERVED:
         read_act(reader, data, decision);
         break;
     case SUNDER_RECORD_OUTCOME:
-        decision->intent = read_text(data, "intent");
-        decision->result =
-            (enum sunder_outcome_result)read_word(reader, data, "result", SUNDER_WORDS_RESULT);
-        decision->outcome_effect = (enum sunder_outcome_effect)read_word(
+        decision->intent = sunder_record_text(data, "intent");
+        decision->result = (enum sunder_outcome_result)sunder_record_word(
+            reader, data, "result", SUNDER_WORDS_RESULT);
+        decision->outcome_effect = (enum sunder_outcome_effect)sunder_record_word(
             reader, data, "effect", SUNDER_WORDS_OUTCOME_EFFECT);
         break;
     case SUNDER_RECORD_TASK:
-        decision->task = read_text(data, "task");
-        decision->task_state =
-            (enum sunder_task_state)read_word(reader, data, "state", SUNDER_WORDS_TASK_STATE);
-        decision->principal = read_text(data, "principal");
-        decision->purpose = read_text(data, "purpose");
-        decision->case_id = read_text(data, "case");
+        decision->task = sunder_record_text(data, "task");
+        decision->task_state = (enum sunder_task_state)sunder_record_word(
+            reader, data, "state", SUNDER_WORDS_TASK_STATE);
+        decision->principal = sunder_record_text(data, "principal");
+        decision->purpose = sunder_record_text(data, "purpose");
+        decision->case_id = sunder_record_text(data, "case");
         read_given(reader, data, decision);
         break;
     case SUNDER_RECORD_DELEGATION:
-        decision->from = read_text(data, "from");
-        decision->to = read_text(data, "to");
-        decision->task = read_text(data, "task");
-        decision->revoked = read_true(data, "revoked");
+        decision->from = sunder_record_text(data, "from");
+        decision->to = sunder_record_text(data, "to");
+        decision->task = sunder_record_text(data, "task");
+        decision->revoked = sunder_record_true(data, "revoked");
         read_given(reader, data, decision);
         break;
     case SUNDER_RECORD_CASE:
-        decision->case_id = read_text(data, "case");
-        decision->object = read_text(data, "object");
+        decision->case_id = sunder_record_text(data, "case");
+        decision->object = sunder_record_text(data, "object");
         break;
     case SUNDER_RECORD_CONTROL:
-        decision->control =
-            (enum sunder_control_kind)read_word(reader, data, "control", SUNDER_WORDS_CONTROL);
-        decision->subject = read_text(data, "subject");
+        decision->control = (enum sunder_control_kind)sunder_record_word(
+            reader, data, "control", SUNDER_WORDS_CONTROL);
+        decision->subject = sunder_record_text(data, "subject");
         break;
     case SUNDER_RECORD_DEAD_LETTER:
-        decision->code = read_text(data, "code");
-        decision->field = read_text(data, "field");
+        decision->code = sunder_record_text(data, "code");
+        decision->field = sunder_record_text(data, "field");
         break;
     case SUNDER_RECORD_DECISION:
     case SUNDER_RECORD_REVOCATION:
     case SUNDER_RECORD_KIND_COUNT:
-        fail(reader, SUNDER_ERR_CORRUPT);
+        sunder_record_fail(reader, SUNDER_ERR_CORRUPT);
         break;
     }
 }
@@ -505,43 +360,46 @@ static struct sunder_str take_part(struct sunder_str id, uint32_t *at)
 }
 
 /* "<topic>/<partition>/<offset>", and "/<index>" unless that is 0. */
-static void read_id(struct reader *reader, struct sunder_str id, struct sunder_decision *decision)
+static void read_id(
+    struct sunder_record_reader *reader, struct sunder_str id, struct sunder_decision *decision)
 {
     uint32_t at = 0;
     if (id.len == 0) {
-        fail(reader, SUNDER_ERR_CORRUPT);
+        sunder_record_fail(reader, SUNDER_ERR_CORRUPT);
         return;
     }
     decision->source.topic = take_part(id, &at);
-    uint64_t partition = whole_u64(reader, take_part(id, &at));
-    decision->source.offset = whole_i64(reader, take_part(id, &at));
-    uint64_t index = at < id.len ? whole_u64(reader, take_part(id, &at)) : 0;
+    uint64_t partition = sunder_record_whole_u64(reader, take_part(id, &at));
+    decision->source.offset = sunder_record_whole_i64(reader, take_part(id, &at));
+    uint64_t index = at < id.len ? sunder_record_whole_u64(reader, take_part(id, &at)) : 0;
     if (partition > INT32_MAX || index > UINT32_MAX) {
-        fail(reader, SUNDER_ERR_CORRUPT);
+        sunder_record_fail(reader, SUNDER_ERR_CORRUPT);
         return;
     }
     decision->source.partition = (int32_t)partition;
     decision->index = (uint32_t)index;
 }
 
-static void read_common(
-    struct reader *reader, const struct sunder_value *data, struct sunder_decision *decision)
+static void read_common(struct sunder_record_reader *reader,
+    const struct sunder_value *data,
+    struct sunder_decision *decision)
 {
-    const struct sunder_value *source = member(data, "source"); /* Of JSON. */
-    decision->tenant = read_text(data, "tenant");
-    decision->domain = read_text(data, "domain");
+    const struct sunder_value *source = sunder_record_member(data, "source"); /* Of JSON. */
+    decision->tenant = sunder_record_text(data, "tenant");
+    decision->domain = sunder_record_text(data, "domain");
     if (decision->domain.at == NULL) {
         decision->domain = decision->tenant;
     }
-    decision->policy = read_digest(reader, data, "policy");
-    decision->source.timestamp_ms = read_i64(reader, source != NULL ? source : data, "timestamp");
-    decision->stream_time_ms = read_i64(reader, data, "stream_time");
-    decision->seq = read_u64(reader, data, "seq");
-    decision->prev = read_digest(reader, data, "prev");
-    decision->engine = read_text(data, "engine");
+    decision->policy = sunder_record_digest(reader, data, "policy");
+    decision->source.timestamp_ms =
+        sunder_record_i64(reader, source != NULL ? source : data, "timestamp");
+    decision->stream_time_ms = sunder_record_i64(reader, data, "stream_time");
+    decision->seq = sunder_record_u64(reader, data, "seq");
+    decision->prev = sunder_record_digest(reader, data, "prev");
+    decision->engine = sunder_record_text(data, "engine");
 }
 
-static void read_by_type(struct reader *reader,
+static void read_by_type(struct sunder_record_reader *reader,
     struct sunder_str type,
     const struct sunder_value *data,
     struct sunder_decision *decision)
@@ -551,14 +409,14 @@ static void read_by_type(struct reader *reader,
         read_decision(reader, data, decision);
     } else if (sunder_str_equal(type, sunder_words_type(SUNDER_RECORD_REVOCATION))) {
         decision->kind = SUNDER_RECORD_REVOCATION;
-        decision->subject = read_text(data, "subject");
-        decision->intent = read_text(data, "intent");
+        decision->subject = sunder_record_text(data, "subject");
+        decision->intent = sunder_record_text(data, "intent");
         decision->event = decision->intent;
         decision->reasons = read_reasons(reader, data, "reasons", &decision->reason_count);
     } else if (sunder_str_equal(type, sunder_words_type(SUNDER_RECORD_OBSERVED))) {
         read_recorded(reader, data, decision);
     } else {
-        fail(reader, SUNDER_ERR_CORRUPT);
+        sunder_record_fail(reader, SUNDER_ERR_CORRUPT);
     }
 }
 
@@ -572,9 +430,9 @@ static enum sunder_err parse_json(struct sunder_wire_decoder *decoder,
     if (err != SUNDER_OK) {
         return err;
     }
-    const struct sunder_value *data = member(&root, "data");
+    const struct sunder_value *data = sunder_record_member(&root, "data");
     *ret_envelope = (struct sunder_wire_envelope){
-        .id = read_text(&root, "id"), .type = read_text(&root, "type")};
+        .id = sunder_record_text(&root, "id"), .type = sunder_record_text(&root, "type")};
     if (data != NULL) {
         ret_envelope->data = *data;
     }
@@ -608,7 +466,8 @@ enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
     if (err != SUNDER_OK) {
         return err == SUNDER_ERR_FULL ? err : SUNDER_ERR_CORRUPT;
     }
-    struct reader reader = {.arena = arena, .err = SUNDER_OK, .stage = SUNDER_WIRE_STAGE_LAST};
+    struct sunder_record_reader reader = {
+        .arena = arena, .err = SUNDER_OK, .stage = SUNDER_WIRE_STAGE_LAST};
     struct sunder_decision decision = {0};
     read_id(&reader, envelope.id, &decision);
     read_common(&reader, &envelope.data, &decision);

@@ -297,15 +297,14 @@ static void blank_protobuf(struct sunder_wire_decoder *decoder,
     char *copy)
 {
     size_t mark = sunder_arena_mark(arena);
-    const char *why = "";
     struct sunder_wire_envelope envelope = {0};
-    if (sunder_wire_protobuf_envelope(decoder, arena, bytes, &envelope, &why) == SUNDER_OK) {
+    if (sunder_wire_protobuf_envelope(decoder, arena, bytes, &envelope) == SUNDER_OK) {
         blank_proof(decoder, &envelope.data, bytes, copy);
     }
     for (int kind = 0; kind < SUNDER_EVENT_KIND_COUNT; kind++) {
         struct sunder_value data;
-        enum sunder_err err = sunder_wire_protobuf_data(
-            decoder, arena, bytes, (enum sunder_event_kind)kind, &data, &why);
+        enum sunder_err err =
+            sunder_wire_protobuf_data(decoder, arena, bytes, (enum sunder_event_kind)kind, &data);
         if (err == SUNDER_OK) {
             blank_proof(decoder, &data, bytes, copy);
         }

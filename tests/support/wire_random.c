@@ -384,17 +384,17 @@ struct sunder_decision test_random_decision(
     return decision;
 }
 
-static void same_text(struct sunder_str a, struct sunder_str b)
+void test_assert_same_text(struct sunder_str a, struct sunder_str b)
 {
     assert_int_equal(a.at == NULL, b.at == NULL);
     test_assert_str(a, b, __FILE__, __LINE__);
 }
 
-static void same_texts(struct sunder_strs a, struct sunder_strs b)
+void test_assert_same_texts(struct sunder_strs a, struct sunder_strs b)
 {
     assert_int_equal(a.count, b.count);
     for (uint32_t i = 0; i < a.count; i++) {
-        same_text(a.at[i], b.at[i]);
+        test_assert_same_text(a.at[i], b.at[i]);
     }
 }
 
@@ -402,30 +402,30 @@ static void same_reasons(
     const struct sunder_reason *a, const struct sunder_reason *b, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        same_text(a[i].rule, b[i].rule);
-        same_text(a[i].code, b[i].code);
-        same_text(a[i].field, b[i].field);
-        same_text(a[i].subject, b[i].subject);
-        same_text(a[i].key, b[i].key);
-        same_text(a[i].message, b[i].message);
-        same_text(a[i].value, b[i].value);
+        test_assert_same_text(a[i].rule, b[i].rule);
+        test_assert_same_text(a[i].code, b[i].code);
+        test_assert_same_text(a[i].field, b[i].field);
+        test_assert_same_text(a[i].subject, b[i].subject);
+        test_assert_same_text(a[i].key, b[i].key);
+        test_assert_same_text(a[i].message, b[i].message);
+        test_assert_same_text(a[i].value, b[i].value);
         assert_int_equal(a[i].effect, b[i].effect);
         assert_int_equal(a[i].mode, b[i].mode);
         assert_int_equal(a[i].stage, b[i].stage);
         assert_int_equal(a[i].has_count, b[i].has_count);
         assert_true(a[i].count == b[i].count);
-        same_texts(a[i].tags, b[i].tags);
+        test_assert_same_texts(a[i].tags, b[i].tags);
         assert_int_equal(a[i].evidence_count, b[i].evidence_count);
         for (uint32_t k = 0; k < a[i].evidence_count; k++) {
-            same_text(a[i].evidence[k].intent, b[i].evidence[k].intent);
-            same_text(a[i].evidence[k].agent, b[i].evidence[k].agent);
-            same_text(a[i].evidence[k].duty, b[i].evidence[k].duty);
+            test_assert_same_text(a[i].evidence[k].intent, b[i].evidence[k].intent);
+            test_assert_same_text(a[i].evidence[k].agent, b[i].evidence[k].agent);
+            test_assert_same_text(a[i].evidence[k].duty, b[i].evidence[k].duty);
             assert_true(a[i].evidence[k].time_ms == b[i].evidence[k].time_ms);
         }
         assert_int_equal(a[i].also_count, b[i].also_count);
         for (uint32_t k = 0; k < a[i].also_count; k++) {
-            same_text(a[i].also[k].subject, b[i].also[k].subject);
-            same_text(a[i].also[k].key, b[i].also[k].key);
+            test_assert_same_text(a[i].also[k].subject, b[i].also[k].subject);
+            test_assert_same_text(a[i].also[k].key, b[i].also[k].key);
         }
     }
 }
@@ -435,40 +435,40 @@ static void same_amount(struct sunder_amount a, struct sunder_amount b)
     assert_int_equal(a.present, b.present);
     assert_int_equal(a.range, b.range);
     assert_true(a.micro == b.micro);
-    same_text(a.plain, b.plain);
+    test_assert_same_text(a.plain, b.plain);
 }
 
 static void same_act(const struct sunder_decision *a, const struct sunder_decision *b)
 {
     assert_int_equal(a->subject_count, b->subject_count);
     for (uint32_t i = 0; i < a->subject_count; i++) {
-        same_text(a->subjects[i].id, b->subjects[i].id);
+        test_assert_same_text(a->subjects[i].id, b->subjects[i].id);
         assert_int_equal(a->subjects[i].roles, b->subjects[i].roles);
     }
-    same_text(a->agent, b->agent);
-    same_text(a->credential, b->credential);
-    same_text(a->tool, b->tool);
-    same_text(a->action, b->action);
-    same_texts(a->objects, b->objects);
-    same_texts(a->cases, b->cases);
+    test_assert_same_text(a->agent, b->agent);
+    test_assert_same_text(a->credential, b->credential);
+    test_assert_same_text(a->tool, b->tool);
+    test_assert_same_text(a->action, b->action);
+    test_assert_same_texts(a->objects, b->objects);
+    test_assert_same_texts(a->cases, b->cases);
     same_amount(a->amount, b->amount);
-    same_text(a->currency, b->currency);
+    test_assert_same_text(a->currency, b->currency);
     same_amount(a->confidence, b->confidence);
-    same_texts(a->labels, b->labels);
-    same_texts(a->parents, b->parents);
-    same_text(a->idempotency_key, b->idempotency_key);
+    test_assert_same_texts(a->labels, b->labels);
+    test_assert_same_texts(a->parents, b->parents);
+    test_assert_same_text(a->idempotency_key, b->idempotency_key);
     assert_int_equal(a->phases, b->phases);
     assert_int_equal(a->tier, b->tier);
     assert_memory_equal(a->digest.bytes, b->digest.bytes, sizeof(a->digest.bytes));
     assert_int_equal(a->measure_count, b->measure_count);
     for (uint32_t i = 0; i < a->measure_count; i++) {
-        same_text(a->measures[i].rule, b->measures[i].rule);
-        same_text(a->measures[i].text, b->measures[i].text);
+        test_assert_same_text(a->measures[i].rule, b->measures[i].rule);
+        test_assert_same_text(a->measures[i].text, b->measures[i].text);
     }
     assert_int_equal(a->rule_key_count, b->rule_key_count);
     for (uint32_t i = 0; i < a->rule_key_count; i++) {
-        same_text(a->rule_keys[i].rule, b->rule_keys[i].rule);
-        same_text(a->rule_keys[i].key, b->rule_keys[i].key);
+        test_assert_same_text(a->rule_keys[i].rule, b->rule_keys[i].rule);
+        test_assert_same_text(a->rule_keys[i].key, b->rule_keys[i].key);
     }
 }
 
@@ -480,26 +480,26 @@ static void same_lists(const struct sunder_decision *a, const struct sunder_deci
     same_reasons(a->shadow, b->shadow, a->shadow_count);
     assert_int_equal(a->wanted_count, b->wanted_count);
     for (uint32_t i = 0; i < a->wanted_count; i++) {
-        same_text(a->wanted[i].rule, b->wanted[i].rule);
+        test_assert_same_text(a->wanted[i].rule, b->wanted[i].rule);
         assert_int_equal(a->wanted[i].count, b->wanted[i].count);
-        same_texts(a->wanted[i].from, b->wanted[i].from);
+        test_assert_same_texts(a->wanted[i].from, b->wanted[i].from);
     }
     assert_int_equal(a->finding_count, b->finding_count);
     for (uint32_t i = 0; i < a->finding_count; i++) {
-        same_text(a->findings[i].code, b->findings[i].code);
-        same_text(a->findings[i].field, b->findings[i].field);
-        same_text(a->findings[i].subject, b->findings[i].subject);
-        same_text(a->findings[i].intent, b->findings[i].intent);
+        test_assert_same_text(a->findings[i].code, b->findings[i].code);
+        test_assert_same_text(a->findings[i].field, b->findings[i].field);
+        test_assert_same_text(a->findings[i].subject, b->findings[i].subject);
+        test_assert_same_text(a->findings[i].intent, b->findings[i].intent);
     }
-    same_texts(a->duties, b->duties);
-    same_texts(a->agents, b->agents);
+    test_assert_same_texts(a->duties, b->duties);
+    test_assert_same_texts(a->agents, b->agents);
 }
 
 void test_assert_decisions_equal(const struct sunder_decision *a, const struct sunder_decision *b)
 {
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->index, b->index);
-    same_text(a->source.topic, b->source.topic);
+    test_assert_same_text(a->source.topic, b->source.topic);
     assert_int_equal(a->source.partition, b->source.partition);
     assert_true(a->source.offset == b->source.offset);
     assert_true(a->source.timestamp_ms == b->source.timestamp_ms);
@@ -542,7 +542,7 @@ void test_assert_decisions_equal(const struct sunder_decision *a, const struct s
         b->code,
         b->field};
     for (size_t i = 0; i < sizeof(texts_a) / sizeof(texts_a[0]); i++) {
-        same_text(texts_a[i], texts_b[i]);
+        test_assert_same_text(texts_a[i], texts_b[i]);
     }
     assert_int_equal(a->verdict, b->verdict);
     assert_int_equal(a->attempt, b->attempt);

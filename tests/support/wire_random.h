@@ -15,3 +15,7 @@ struct sunder_str test_random_text(
 
 /* Fails the test unless the decisions are equal in every field that a record of their kind holds. */
 void test_assert_decisions_equal(const struct sunder_decision *a, const struct sunder_decision *b);
+
+/* Fails the test unless the texts are equal, absence included. */
+void test_assert_same_text(struct sunder_str a, struct sunder_str b);
+void test_assert_same_texts(struct sunder_strs a, struct sunder_strs b);

@@ -246,27 +246,13 @@ static void fill_pair(struct pair *pair)
     add_json(pair, "}");
 }
 
-static void same_text(struct sunder_str a, struct sunder_str b)
-{
-    assert_int_equal(a.at == NULL, b.at == NULL);
-    test_assert_str(a, b, __FILE__, __LINE__);
-}
-
-static void same_texts(struct sunder_strs a, struct sunder_strs b)
-{
-    assert_int_equal(a.count, b.count);
-    for (uint32_t i = 0; i < a.count; i++) {
-        same_text(a.at[i], b.at[i]);
-    }
-}
-
 static void same_intents(const struct sunder_event *a, const struct sunder_event *b)
 {
     assert_memory_equal(a->digest.bytes, b->digest.bytes, sizeof(a->digest.bytes));
     assert_int_equal(a->problem_count, b->problem_count);
     for (uint32_t i = 0; i < a->problem_count; i++) {
-        same_text(a->problems[i].code, b->problems[i].code);
-        same_text(a->problems[i].field, b->problems[i].field);
+        test_assert_same_text(a->problems[i].code, b->problems[i].code);
+        test_assert_same_text(a->problems[i].field, b->problems[i].field);
     }
     const struct sunder_str texts_a[] = {a->id,
         a->source,
@@ -303,12 +289,12 @@ static void same_intents(const struct sunder_event *a, const struct sunder_event
         b->credential,
         b->idempotency_key};
     for (size_t i = 0; i < sizeof(texts_a) / sizeof(texts_a[0]); i++) {
-        same_text(texts_a[i], texts_b[i]);
+        test_assert_same_text(texts_a[i], texts_b[i]);
     }
-    same_texts(a->delegation, b->delegation);
-    same_texts(a->objects, b->objects);
-    same_texts(a->labels, b->labels);
-    same_texts(a->parents, b->parents);
+    test_assert_same_texts(a->delegation, b->delegation);
+    test_assert_same_texts(a->objects, b->objects);
+    test_assert_same_texts(a->labels, b->labels);
+    test_assert_same_texts(a->parents, b->parents);
     assert_int_equal(a->has_proof, b->has_proof);
     assert_int_equal(a->args.kind, b->args.kind);
     assert_int_equal(a->args.count, b->args.count);
@@ -504,9 +490,6 @@ static void text_and_bytes_of_json_are_data(void **state)
     struct sunder_event event = decoded(done(&out));
     assert_int_equal(event.problem_count, 0);
     assert_str_equal(event.tool, "t");
-    out = begun(SUNDER_STR("dev.sunder.intent.v1"));
-    event = decoded(done(&out));
-    assert_str_equal(event.problems[0].field, "data");
 }
 
 static void attributes_may_not_be_repeated(void **state)
@@ -584,7 +567,6 @@ static void records_are_messages_of_decision_proto(void **state)
         Io__Cloudevents__V1__CloudEvent *event =
             io__cloudevents__v1__cloud_event__unpack(NULL, len, bytes_buf);
         assert_non_null(event);
-        assert_string_equal(event->source, "sunder");
         assert_int_equal(event->base.n_unknown_fields, 0);
         assert_int_equal(event->data_case, IO__CLOUDEVENTS__V1__CLOUD_EVENT__DATA_PROTO_DATA);
         assert_string_equal(
@@ -595,7 +577,6 @@ static void records_are_messages_of_decision_proto(void **state)
         assert_int_equal(record->base.n_unknown_fields, 0);
         assert_true(record->seq == decision.seq);
         assert_true(record->stream_time == decision.stream_time_ms);
-        assert_int_equal(record->n_reasons, decision.reason_count);
         assert_memory_equal(record->prev.data, decision.prev.bytes, 32);
         dev__sunder__v1__record__free_unpacked(record, NULL);
         io__cloudevents__v1__cloud_event__free_unpacked(event, NULL);
