@@ -1,0 +1,217 @@
+"""Nodes that come, go, hang and lose their disk, under traffic: no gap beyond a bound, nothing lost, nothing contradicted."""
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+
+import pytest
+
+from cluster import DECISIONS, INTENTS, wait_for
+from fixtures import BENCH, SESSION_MS
+from ledger import Effective, check_chain, check_equal, position, replay
+from nodes import serve
+from traffic import mixed
+
+SEED = int(os.environ.get("SUNDER_REBALANCE_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+RATE = 400  # Intents per second: enough to see a gap in any partition within 20 ms.
+JOIN_GAP_S = 3.5  # A join takes two rounds of the group's protocol, a second apart, and a restore.
+LEAVE_GAP_S = 3.5
+DEATH_GAP_S = SESSION_MS / 1000 + 3.0
+
+
+class Stream(threading.Thread):
+    """Publishes at a steady rate, round robin over the partitions by key, until it is told to stop."""
+
+    def __init__(self, sunder, records):
+        super().__init__(daemon=True)
+        self.producer = sunder.broker.producer(linger_ms=0)
+        self.records, self.sent = records, 0
+        self.halt = threading.Event()
+
+    def run(self):
+        since = time.monotonic()
+        for number, (key, value) in enumerate(self.records):
+            wait = since + number / RATE - time.monotonic()
+            if self.halt.wait(max(0.0, wait)):
+                break
+            self.producer.produce(INTENTS, value, key)
+            self.producer.poll(0)
+            self.sent += 1
+
+    def stop(self):
+        self.halt.set()
+        self.join()
+        assert self.producer.flush(30) == 0
+
+
+@pytest.fixture
+def stream(sunder, tmp_path):
+    sunder.topics(4)
+    print(f"seed {SEED} (SUNDER_REBALANCE_SEED)")
+    traffic = mixed(tmp_path, 20000, SEED, 4)
+    records = [one for one in traffic.records if b'"type":"dev.sunder.intent.v1"' in one[1]]
+    stream = Stream(sunder, records)
+    stream.start()
+    yield stream
+    stream.stop()
+
+
+def gap(decisions, since, until):
+    """The longest time without a decision in any one partition, by the broker's clock, between two wall times in seconds."""
+    longest = 0.0
+    for records in decisions.records:
+        times = [one.timestamp / 1000 for one in records if since <= one.timestamp / 1000 <= until]
+        marks = [since, *times, until]
+        longest = max([longest, *(b - a for a, b in zip(marks, marks[1:]))])
+    return longest
+
+
+def more(sunder, decisions, count=200):
+    """Waits until so many further decisions are on every partition."""
+    wanted = [len(records) + count for records in decisions.records]
+    wait_for(lambda: all(len(records) >= want for records, want in zip(decisions.records, wanted)), 40,
+             lambda: f"{wanted} decisions, have {[len(records) for records in decisions.records]}", step=decisions.poll)
+
+
+def finish(sunder, stream, folder):
+    """Stops the traffic, and compares all that was decided with a replay; gives what a reader saw."""
+    stream.stop()
+    intents = sunder.intents()
+    wait_for(lambda: sunder.settled(intents), 60, "the progress to reach the end of the intents")
+    effective = Effective(sunder.decisions().to_end())
+    check_chain(effective)
+    check_equal(effective, replay(folder, BENCH, intents.to_end()))
+    published = {value[value.index(b'"id":"') + 6:value.index(b'","source"')].decode()
+                 for _, value in stream.records[:stream.sent]}
+    first = collections.Counter(name for name, records in effective.decisions().items() for one in records
+                                if not one.get("duplicate"))
+    assert set(first) == published and set(first.values()) == {1}
+    return effective
+
+
+@pytest.mark.parametrize("delivery", ["fast", "strict"])
+def test_a_node_joins_and_the_first_one_leaves_without_a_long_gap(sunder, stream, tmp_path, delivery):
+    decisions = sunder.decisions(committed=delivery == "strict")
+    settings = {"policy": BENCH, "delivery": delivery, "membership": "dynamic"}
+    first = sunder.node("n1", **settings).start()
+    serve([first], 4)
+    more(sunder, decisions)
+
+    joined = time.time()
+    second = sunder.node("n2", **settings).start()
+    wait_for(lambda: second.serving() == 2 and first.serving() == 2, 40, "two partitions each", step=decisions.poll)
+    more(sunder, decisions)
+    left = time.time()
+    code, took = first.term()
+    serve([second], 4)
+    more(sunder, decisions)
+    end = time.time()
+
+    join_gap, leave_gap = gap(decisions, joined, left), gap(decisions, left, end)
+    effective = finish(sunder, stream, tmp_path)
+    print(f"{delivery}: longest gap of a partition {join_gap * 1000:.0f} ms at the join, {leave_gap * 1000:.0f} ms at the "
+          f"leave; drained in {took * 1000:.0f} ms; {effective.copies} copies")
+    assert code == 0
+    assert effective.copies == 0, "an orderly hand-over leaves no copies"
+    assert join_gap < JOIN_GAP_S and leave_gap < LEAVE_GAP_S
+
+
+@pytest.mark.parametrize("delivery", ["fast", "strict"])
+def test_a_zombie_contradicts_nothing(sunder, stream, tmp_path, delivery):
+    decisions = sunder.decisions(committed=delivery == "strict")
+    settings = {"policy": BENCH, "delivery": delivery}
+    first = sunder.node("n1", **settings).start()
+    serve([first], 4)
+    second = sunder.node("n2", **settings).start()
+    wait_for(lambda: second.serving() == 2, 40, "two partitions each", step=decisions.poll)
+    more(sunder, decisions)
+
+    stopped = time.time()
+    first.signal(signal.SIGSTOP)
+    serve([second], 4)
+    more(sunder, decisions)
+    taken = time.time()
+    first.signal(signal.SIGCONT)
+    ended = wait_for(lambda: not first.alive() or (first.serving() + second.serving() == 4 and first.ready()), 40,
+                     "the zombie to end or to serve as a new member", step=decisions.poll)
+    more(sunder, decisions)
+
+    death_gap = gap(decisions, stopped, taken)
+    effective = finish(sunder, stream, tmp_path)
+    print(f"{delivery}: no decision for {death_gap:.1f} s; the zombie {'serves again' if first.alive() else 'ended'}; "
+          f"{effective.copies} copies")
+    assert ended and death_gap < DEATH_GAP_S
+    assert first.alive() or first.ended() == 75
+    second.must_run()
+    if delivery == "strict":
+        assert effective.copies == 0
+
+
+@pytest.mark.parametrize("delivery", ["fast", "strict"])
+def test_a_node_without_its_disk_restores_from_the_topics_alone(sunder, stream, tmp_path, delivery):
+    decisions = sunder.decisions(committed=delivery == "strict")
+    node = sunder.node("n1", policy=BENCH, delivery=delivery, flush={"every": "200ms"}).start()
+    serve([node], 4)
+    more(sunder, decisions)
+    node.kill()
+    shutil.rmtree(node.state)
+    os.makedirs(node.state)
+
+    node.start()
+    serve([node], 4)
+    more(sunder, decisions)
+
+    assert node.term()[0] == 0
+    node.start()
+    serve([node], 4)
+    more(sunder, decisions)
+    restored = [one["message"] for one in node.events("partition_serving")]
+    print(f"{delivery}: {restored}")
+    finish(sunder, stream, tmp_path)
+
+
+def test_a_second_node_of_the_same_name_takes_the_place_of_the_first(sunder, stream, tmp_path):
+    decisions = sunder.decisions(committed=False)
+    first = sunder.node("n1", policy=BENCH).start()
+    serve([first], 4)
+    more(sunder, decisions)
+    twin = sunder.node("twin", policy=BENCH)
+    twin.config["node"] = "n1"
+
+    twin.start()
+    serve([twin], 4)
+    more(sunder, decisions)
+
+    assert first.ended() == 75, first.text()[-2000:]
+    finish(sunder, stream, tmp_path)
+
+
+def test_a_broken_chain_stops_that_partition_and_no_other(sunder, stream, tmp_path):
+    decisions = sunder.decisions(committed=False)
+    node = sunder.node("n1", policy=BENCH).start()
+    serve([node], 4)
+    more(sunder, decisions, 50)
+    node.kill()
+    stream.stop()
+    shutil.rmtree(node.state)
+    os.makedirs(node.state)
+    decisions.to_end()
+    last = decisions.records[1][-1].value
+    offset = position(json.loads(last))[0]
+    forged = last.replace(b"sunder.intents/1/%d" % offset, b"sunder.intents/1/%d" % (offset + 1)).replace(
+        b'"offset":%d' % offset, b'"offset":%d' % (offset + 1))
+    producer = sunder.broker.producer()
+    producer.produce(DECISIONS, forged, partition=1)
+    assert producer.flush(10) == 0
+
+    node.start()
+    wait_for(lambda: node.serving() == 3 and node.metrics().get('sunder_partitions{state="stopped"}') == 1, 40,
+             "three partitions to be served and one to be stopped")
+
+    said = node.events("partition_stopped")
+    assert [one["partition"] for one in said] == [1] and said[0]["next"]
+    assert not node.ready()
