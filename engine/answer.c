@@ -167,7 +167,7 @@ static enum sunder_err measures(const struct sunder_judge *judge, struct sunder_
             record->rule_key_count += 1;
         }
         bool measured = rule->kind == SUNDER_RULE_LIMIT && rule->value != NULL && !rule->value_is_amount &&
-                        !candidate->missing && candidate->value.kind != SUNDER_VALUE_ABSENT;
+                        candidate->has_value;
         if (!measured) {
             continue;
         }

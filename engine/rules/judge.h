@@ -32,6 +32,7 @@ struct sunder_candidate {
     bool silent; /* it only remembers its key: a fact with the duty that `requires` asks for */
     struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
     bool missing;                   /* no key or no value: it is not evaluated */
+    bool has_value;
     struct sunder_value value;      /* of a limit: its sum or distinct value */
 };
 

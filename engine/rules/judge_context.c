@@ -172,6 +172,7 @@ static enum sunder_err find_value(struct sunder_judge *judge, struct sunder_cand
     } else if (usable) {
         usable = distinct_text(judge, &candidate->value);
     }
+    candidate->has_value = usable;
     return usable ? SUNDER_OK : missing(judge, candidate, sum ? rule->value_text : SUNDER_STR("distinct"));
 }
 
