@@ -45,6 +45,15 @@ RECORDED = "id tenant domain kind event publisher duplicate findings".split()
 REASON_ORDER = "rule code effect mode field subject key message count value evidence also tags".split()
 
 
+class Loader(yaml.SafeLoader):
+    """Keeps scalars as they are written: only true, false and whole numbers become values, as YAML 1.2 has them."""
+
+
+Loader.yaml_implicit_resolvers = {}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?:true|false)$"), list("tf"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("(?:0|[1-9][0-9]*)$"), list("0123456789"))
+
+
 class EngineFailed(Exception):
     pass
 
@@ -317,7 +326,7 @@ def shrink(check, policy, lines):
     if first is not None and fails(policy, lines[:first + 1]):
         lines = lines[:first + 1]
     lines = halving(lines, lambda rest: fails(policy, rest))
-    raw = yaml.load(policy, Loader=yaml.BaseLoader)
+    raw = yaml.load(policy, Loader=Loader)
 
     def text():
         return yaml.safe_dump(raw, sort_keys=False, width=200)

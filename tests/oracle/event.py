@@ -93,6 +93,8 @@ def decode(value, policy, limits):
     if not isinstance(event.data, dict):
         event.problems.add(("malformed", "data"))
         event.data = {}
+        if event.kind in ("intent", "observed"):
+            event.fields["agent"] = event.source
         return event
     schema = dict(FIELDS[event.kind])
     if event.kind in ("outcome", "case"):

@@ -76,9 +76,10 @@ class PolicyMaker:
         policy.update(authority="open", tenant="payload")
         if self.options.mode != "hot" and self.chance(0.5):
             policy["horizon"] = rng.choice(["10s", "1m", "10m", "2d"])
-        policy["approvals"] = {"count": rng.choice([1, 2]), "from": ["user:eve@acme.example"], "valid": "1h"}
+        policy["approvals"] = {"count": rng.choice([1, 2]), "from": ["user:eve@acme.example", "user:kim@acme.example"], "valid": "1h"}
         policy["catalogue"] = self.catalogue()
         self.mapped = sorted({entry["duty"] for entry in policy["catalogue"]})
+        self.made_phases = sorted({entry["phase"] for entry in policy["catalogue"] if "phase" in entry})
         policy["rules"] = [self.rule(index) for index in range(rng.randint(2, 7))]
         return yaml.safe_dump(policy, sort_keys=False, allow_unicode=True, width=200)
 
@@ -123,14 +124,13 @@ class PolicyMaker:
         if self.domain in ("case", "object", "task"):
             return self.domain
         if self.domain == "agent":
-            return "tenant"
+            return "agent"
+        none = none and self.domain == "tenant"
         words = ["object", "object", "object", "case", "case", "task", "tenant", self.rng.choice(PER_EXPRESSIONS)]
         return self.rng.choice(words + [None, None, None] if none else words)
 
     def by(self, most):
         roles = ["agent", "delegator", "principal", "credential", "actor", "task"]
-        if self.domain == "agent":
-            return ["actor"]
         if self.chance(1 - most):
             return None
         picked = self.rng.sample(roles, self.rng.choice([1, 1, 2, 3]))
@@ -142,7 +142,7 @@ class PolicyMaker:
     def rule(self, index):
         rng = self.rng
         kind = rng.choices(["separation", "phases", "distinct", "requires", "limit"], [30, 10, 12, 14, 34])[0]
-        if len(self.mapped) < 2 and kind in ("separation", "distinct", "requires"):
+        if len(self.made_phases) < 2 and kind == "phases" or len(self.mapped) < 2 and kind in ("separation", "distinct", "requires"):
             kind = "limit"
         name = f"{rng.choice('abcxyz')}{index}-{kind}"
         rule = {"separation": self.separation, "phases": self.phases, "distinct": self.distinct,
@@ -155,7 +155,7 @@ class PolicyMaker:
         if self.chance(0.25):
             rule["mode"] = rng.choice(["enforce", "shadow", "shadow", "off"])
         if rule.get("then") == "escalate" and self.chance(0.4):
-            rule["approvals"] = {"count": 2, "from": ["user:kim@acme.example"], "valid": "30m"}
+            rule["approvals"] = {"count": 2, "from": ["user:kim@acme.example", "user:lee@acme.example"], "valid": "30m"}
         if self.chance(0.2):
             rule["tags"] = ["nist.800-53:AC-5"]
         return rule
@@ -179,7 +179,7 @@ class PolicyMaker:
         return self.common(rule)
 
     def phases(self, name):
-        phases = self.rng.choice([["observe", "recommend", "execute"], ["observe", "execute"]])
+        phases = self.rng.sample(self.made_phases, self.rng.randint(2, len(self.made_phases)))
         rule = {"separation": name, "phases": phases}
         if self.chance(0.7):
             rule["at_most"] = 1
@@ -209,7 +209,7 @@ class PolicyMaker:
             rule["max"] = str(rng.choice([1, 2, 3]))
         else:
             rule["sum"] = rng.choices(["amount", "args.total", "amount + args.total"], [80, 15, 5])[0]
-            if rule["sum"] == "amount" or self.chance(0.3):
+            if "amount" in rule["sum"] or self.chance(0.3):
                 rule["currency"] = rng.choice(["EUR", "EUR", "USD"])
             ceilings = ["20", "40.5", "100.000001", "400"] if self.options.mode != "hot" else ["5000", "90000.5"]
             rule["max"] = rng.choice(ceilings)

@@ -14,7 +14,8 @@ class Act:
         self.depth = 0
         self.principal = None
         self.duties, self.phases, self.objects, self.cases = [], [], [], []
-        self.measures = {}        # limit -> (number or text that counts, text)
+        self.measures = {}        # limit -> number or text that counts
+        self.measure_texts = {}   # limit -> what the record says; `sum: amount` is in the record already
         self.rule_keys = {}       # rule -> key, for `per` expressions
         self.missing = {}         # rule -> field of context_missing
 

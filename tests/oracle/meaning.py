@@ -5,6 +5,8 @@ from output import by_bytes, claimed_objects, subjects as subjects_out
 from policy import PHASES, TIERS
 from values import Num, is_identifier, parse_decimal, plain_micro, to_micro
 
+KEY_BYTES_MAX = 256  # A key or a distinct value made by an expression.
+
 
 def argument(value):
     """A value inside args, as an expression sees it."""
@@ -142,7 +144,7 @@ def put_duties(act, event, policy):
     entries = [entry for entry in policy.catalogue if entry.names(event.get("tool"), event.get("action"))
                and (entry.when is None or entry.when.true_or_error(context))]
     act.duties = by_bytes(entry.duty for entry in entries)
-    act.phases = by_bytes(entry.phase for entry in entries if entry.phase)
+    act.phases = [phase for phase in PHASES if any(entry.phase == phase for entry in entries)]
     tiers = [entry.tier for entry in entries if entry.tier]
     if entries and not act.attributed:
         tiers.append("high")
@@ -230,7 +232,7 @@ def put_rule_values(act, event, policy):
         if rule.per_expr:
             try:
                 value = rule.per_expr.value(context)
-                if isinstance(value, str):
+                if isinstance(value, str) and 1 <= len(value.encode("utf-8")) <= KEY_BYTES_MAX:
                     act.rule_keys[rule.name] = value
             except ExprError:
                 pass
@@ -248,23 +250,33 @@ def put_rule_values(act, event, policy):
 def put_measure(rule, act, event, context, missing):
     if rule.aggregate == "sum" and rule.text == "amount" and "amount" in event.inexact:
         act.unaddable.add(rule.name)
+        put_currency(rule, act, event)
         return
     try:
         value = rule.expr.value(context)
         if rule.aggregate == "distinct":
-            act.measures[rule.name] = (text_of(value), text_of(value))
+            text = text_of(value)
+            if not 1 <= len(text.encode("utf-8")) <= KEY_BYTES_MAX:
+                raise ExprError("nothing to tell apart, or too long")
+            act.measures[rule.name] = act.measure_texts[rule.name] = text
             return
         if not is_number(value):
             raise ExprError("not a number")
     except ExprError:
         missing.add(f"{rule.name}:{'distinct' if rule.aggregate == 'distinct' else rule.text}")
         return
+    if rule.text != "amount":
+        act.measure_texts[rule.name] = plain_micro(micro_of(value))
     if micro_of(value) < 0:
         act.negative.add(rule.name)
+    put_currency(rule, act, event)
+    if rule.name not in act.negative and rule.name not in act.mismatched:
+        act.measures[rule.name] = micro_of(value)
+
+
+def put_currency(rule, act, event):
     if rule.currency is not None and event.get("currency") != rule.currency:
         act.mismatched.add(rule.name)
-    if rule.name not in act.negative and rule.name not in act.mismatched:
-        act.measures[rule.name] = (micro_of(value), plain_micro(micro_of(value)))
 
 
 def keys_of(rule, act):

@@ -62,7 +62,8 @@ class Oracle:
         return Place(target, offset, timestamp)
 
     def _unread(self, code, place, raw):
-        self._bury(place, (None, None), DeadLetter(code), None, raw)
+        """A value that is no event: a dead letter only."""
+        self._letter(place, code, None, raw)
 
     def _attribute(self, event, name):
         """A readable attribute of the domain, or None."""
@@ -96,9 +97,15 @@ class Oracle:
     def _everywhere(self, event, tenant, spot, raw):
         """A copied kind under finer domains: every partition judges it from the same state and records the same."""
         lies, offset, timestamp = spot
+        before = tenant.time
         tenant.move(timestamp)
-        places = [self._position(target, offset, timestamp, lies) for target in range(self.partitions)]
-        self._decide(event, tenant, None, places[lies], raw)
+        here = self._position(lies, offset, timestamp, lies)
+        self._decide(event, tenant, None, here, raw)
+        if any(record["data"].get("kind") == "dead_letter" for record in self.records):
+            tenant.time, self.records = before, []  # What is refused is copied nowhere and moves no time.
+            return
+        places = [here] + [self._position(target, offset, timestamp, lies)
+                           for target in range(self.partitions) if target != lies]
         self.records = [moved(record, place) for place in places for record in self.records]
 
     # ---- stages 1 to 3
@@ -107,7 +114,7 @@ class Oracle:
         """No readable tenant or domain: judged where it lies, at its own timestamp, without any state."""
         names, stage, problems = (tenant_name, None), 1, set(event.problems)
         if event.kind is None:
-            self._bury(place, names, DeadLetter("kind_unsupported"), event, raw)
+            self._bury(place, names, DeadLetter("kind_unsupported", "type"), event, raw)
             return
         if not problems:
             stage = 2
@@ -124,7 +131,7 @@ class Oracle:
 
     def _kind_first(self, event, problem):
         if event.kind == "control" and event.get("control") in ("tick", "activate"):
-            return ("kind_unsupported",)
+            return "kind_unsupported", "control"
         return problem
 
     def _refuse(self, event, names, place, why, raw, now=None):
@@ -132,7 +139,7 @@ class Oracle:
         stage, problems = why
         code, field = problems[0]
         self._letter(place, code, field, raw)
-        digest = action_digest(event) if stage > 1 else None
+        digest = None if ("malformed", "data") in problems else action_digest(event)
         reasons = [reason(code, field) for code, field in problems]
         self._decision(event, names, place, place.timestamp if now is None else now,
                        {"verdict": "deny", "stage": stage, "reasons": reasons}, (None, digest))
@@ -148,7 +155,7 @@ class Oracle:
             return
         try:
             if event.kind is None:
-                raise DeadLetter("kind_unsupported")
+                raise DeadLetter("kind_unsupported", "type")
             if event.problems:
                 raise DeadLetter(*self._kind_first(event, min(event.problems)))
             getattr(self, "_" + event.kind)(event, tenant, domain, place)
@@ -166,12 +173,12 @@ class Oracle:
 
     def _bury(self, place, names, dead, event, raw, now=None):
         self._letter(place, dead.code, dead.field, raw)
-        findings = [{"code": "not_authorised"}] if dead.code == "not_authorised" else None
+        if now is None:
+            return  # No domain's record: it changes no state, the dead letter is all.
         self._emit(place, "recorded", drop_empty(
             where(names[0], names[1]) + [
                 ("kind", "dead_letter"), ("event", event.id if event else None),
-                ("publisher", event.source if event else None), ("findings", findings), ("code", dead.code),
-                ("field", dead.field)]) | tail(place, place.timestamp if now is None else now))
+                ("publisher", event.source if event else None), ("code", dead.code), ("field", dead.field)]) | tail(place, now))
 
     def _decision(self, event, names, place, now, ruling, meaning):
         act, digest = meaning
@@ -233,20 +240,19 @@ class Oracle:
             return None
         if known.agent != event.get("agent") or known.digest != digest:
             return {"verdict": "deny", "stage": 4, "reasons": [reason("key_reuse", field)]}
-        ruling = {"verdict": known.verdict, "duplicate": True, "of": known.decision_id, "stage": 4, "reasons": []}
+        ruling = {"verdict": known.verdict, "duplicate": True, "of": known.decision_id, "reasons": []}
         if known.fact is not None and known.fact.state == RELEASED:
-            ruling.update(verdict="deny", reasons=[reason("intent_ended", "id")])
+            ruling.update(verdict="deny", stage=4, reasons=[reason("intent_ended", "id")])
         return ruling
 
     def _judge(self, event, act, derived, tenant, domain):
         five = [("bad_identifier", name) for name in derived["bad"]] + ([] if act.duties else [("no_duty", None)])
         if five:
             return self._stop(5, five)
-        shadow = self._shadow_unjudged(act, bounds=False)
+        shadow = self._shadow_missing(act)
         six = self._context(event, act, derived, tenant, domain)
         if six:
             return self._stop(6, six, shadow)
-        shadow = self._shadow_unjudged(act, bounds=True)
         seven = self._bounds(event, act, domain)
         if seven:
             return self._stop(7, seven, shadow)
@@ -257,20 +263,12 @@ class Oracle:
         return {"verdict": "deny", "stage": stage, "reasons": [reason(code, field) for code, field in problems],
                 "shadow": [why for _, why in shadow]}
 
-    def _shadow_unjudged(self, act, bounds):
-        """[(rule, reason)] of shadow rules that cannot be judged, one each; `bounds`: those of stage 7 as well."""
-        out = []
-        for rule in self.policy.rules:
-            if rule.mode != "shadow":
-                continue
-            problems = [("context_missing", field) for field in sorted(act.missing.get(rule.name, ()))]
-            if bounds and rule.name in act.negative:
-                problems.append(("amount_negative", "amount"))
-            if bounds and rule.name in act.mismatched:
-                problems.append(("currency_mismatch", "currency"))
-            if problems:
-                out.append((rule.name, reason(*problems[0], rule=rule.name, mode="shadow")))
-        return out
+    def _shadow_missing(self, act):
+        """[(rule, reason)] of shadow rules that cannot be judged."""
+        return [(rule.name, reason("context_missing", field, rule=rule.name, mode="shadow")
+                 | ({"tags": rule.tags} if rule.tags else {}))
+                for rule in self.policy.rules if rule.mode == "shadow"
+                for field in sorted(act.missing.get(rule.name, ()), key=lambda one: one.encode())]
 
     def _context(self, event, act, derived, tenant, domain):
         """Stage 6."""
@@ -368,26 +366,26 @@ class Oracle:
             self._recorded(event, names, place, now, described(event, None, digest), duplicate=True)
             return
         act, derived = understand(event, tenant, domain, self.policy)
-        if derived["bad"]:
-            raise DeadLetter("bad_identifier", min(derived["bad"]))
         self._note(event, domain, now)
-        incomplete = {field for rule in self.policy.rules for field in act.missing.get(rule.name, ())
-                      if not (rule.kind == "limit" and rule.attempts)}
-        for rule in self.policy.rules:
-            if rule.kind == "limit" and not rule.attempts and \
-                    rule.name in act.negative | act.mismatched | act.unaddable:
-                incomplete.add(f"{rule.name}:{rule.text}")
-        findings = [{"code": "observed_incomplete", "field": field}
-                    for field in sorted(incomplete, key=lambda one: one.encode())]
+        findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]
         fired = [(rule, found) for rule in self.policy.rules
-                 if rule.mode == "enforce" and (rule.kind == "separation" or rule.then == "revoke")
-                 and not (rule.kind == "limit" and rule.attempts)
+                 if rule.mode == "enforce" and (rule.then == "revoke" or rule.kind == "separation" and rule.then == "deny")
                  and (found := firings(rule, act, event, domain, intent=False))]
         self._recorded(event, names, place, now, described(event, act, digest), findings=findings)
         for index, (subject, why) in enumerate(revocations(fired), 1):
             self._revocation(event, names, place, now, (index, subject, "rule", why))
         domain.facts.add(Fact(event.id, act, now, domain.next_order(), CONFIRMED))
         self._saturate(act, domain)
+
+    def _incomplete(self, act, derived):
+        """What an observed act lacks: catalogue objects and cases, keys and values of rules in force."""
+        found = derived["missing"] | derived["bad"]
+        for rule in self.policy.rules:
+            if rule.mode == "enforce":
+                found |= act.missing.get(rule.name, set())
+                if rule.name in act.negative | act.unaddable:
+                    found.add(f"{rule.name}:{rule.text}")
+        return sorted(found, key=lambda one: one.encode())
 
     def _saturate(self, act, domain):
         for key, facts in self._binding(act, domain):
@@ -396,7 +394,7 @@ class Oracle:
 
     def _outcome(self, event, tenant, domain, place):
         now, names, result = domain.now, (tenant.name, domain.name), event.get("result")
-        known = self._live(domain.intents.get(event.get("intent"), [None])[-1], now)
+        known = domain.intents.get(event.get("intent"), [None])[-1]  # However long ago: silence releases nothing.
         if known is not None and result != "executed" and event.source != known.agent \
                 and event.source in known.act.subject_names():
             raise DeadLetter("not_authorised")
@@ -409,7 +407,7 @@ class Oracle:
         self._note(event, domain, now)
         effect, finding = self._outcome_effect(known, result, event.source == known.agent, domain)
         self._recorded(event, names, place, now, more + [("effect", effect)],
-                       findings=[{"code": finding}] if finding else None)
+                       findings=[{"code": finding, "intent": known.id}] if finding else None)
 
     def _outcome_effect(self, known, result, own, domain):
         fact = known.fact
@@ -438,7 +436,7 @@ class Oracle:
         kind = "case" if event.get("case") is not None else "object"
         key = event.get(kind)
         facts = (domain.facts.by_case if kind == "case" else domain.facts.by_object).get(key, [])
-        epoch = domain.closed_objects.get(key, 0) if kind == "object" else 0
+        epoch = (domain.closed_objects if kind == "object" else domain.closed_cases).get(key, 0)
         if any(fact.counts and fact.order > epoch and event.source in fact.act.subject_names() for fact in facts):
             raise DeadLetter("not_authorised")
         more = [(kind, key)]
@@ -448,7 +446,7 @@ class Oracle:
         if kind == "case" and key in domain.closed_cases:
             raise DeadLetter("case_closed", key)
         if any(fact.state == RESERVED for fact in facts):
-            raise DeadLetter("case_busy")
+            raise DeadLetter("case_busy", key)
         self._note(event, domain, now)
         closed = domain.closed_cases if kind == "case" else domain.closed_objects
         closed[key] = domain.next_order()
@@ -475,12 +473,12 @@ class Oracle:
             return
         if word == "opened":
             if task:
-                raise DeadLetter("task_reused")
+                raise DeadLetter("task_reused", "task")
             task = tenant.tasks[name] = Task()
         elif task is None:
-            raise DeadLetter("task_unknown")
+            raise DeadLetter("task_unknown", "task")
         elif task.ended:
-            raise DeadLetter("task_ended")
+            raise DeadLetter("task_ended", "task")
         self._note(event, state, now)
         carried = ("expires",) if word == "renewed" else () if word == "ended" else (
             "principal", "purpose", "case", "duties", "agents", "expires")
@@ -513,7 +511,7 @@ class Oracle:
         state, now, names = self._copied(tenant, domain)
         word, subject = event.get("control"), event.get("subject")
         if word in ("tick", "activate"):
-            raise DeadLetter("kind_unsupported")
+            raise DeadLetter("kind_unsupported", "control")
         if event.source == subject:
             raise DeadLetter("not_authorised")
         more = [("control", word), ("subject", subject)]
@@ -526,7 +524,8 @@ class Oracle:
             tenant.quarantined.discard(subject)
             return
         tenant.quarantined.add(subject)
-        self._revocation(event, names, place, now, (1, subject, "quarantine", reason("quarantined", effect="revoke")))
+        why = {"code": "quarantined", "effect": "revoke", "subject": subject}
+        self._revocation(event, names, place, now, (1, subject, "quarantine", why))
 
 
 def lines_of(raw):

@@ -13,7 +13,7 @@ def action_digest(event):
     """SHA-256 over RFC 8785 of data after defaults, without proof and idempotency_key; null members are absent."""
     data = {name: value for name, value in event.data.items()
             if value is not None and name not in ("proof", "idempotency_key")}
-    data["agent"] = event.get("agent")
+    data.setdefault("agent", event.source)
     for name in ("amount", "confidence"):
         if event.get(name) is not None:
             data[name] = plain(event.fields[name])
@@ -66,7 +66,7 @@ def described(event, act, digest):
         ("parents", event.get("parents")), ("key", event.get("idempotency_key")),
         ("duties", None if early else act.duties), ("phases", None if early else act.phases),
         ("tier", None if early else act.tier), ("digest", digest),
-        ("measures", None if early else {name: text for name, (_, text) in act.measures.items()}),
+        ("measures", None if early else act.measure_texts),
         ("rule_keys", None if early else act.rule_keys),
     ]
 

@@ -75,12 +75,12 @@ def limit(rule, act, domain, excused):
 def aggregate(rule, act, counting):
     """(value in micro-units, its text) with the new act's own value."""
     if rule.aggregate == "sum":
-        value = sum(fact.act.measures[rule.name][0] for fact in counting) + act.measures[rule.name][0]
+        value = sum(fact.act.measures[rule.name] for fact in counting) + act.measures[rule.name]
         return value, plain_micro(value)
     if rule.aggregate == "count":
         number = len(counting) + 1
     else:
-        number = len({fact.act.measures[rule.name][0] for fact in counting} | {act.measures[rule.name][0]})
+        number = len({fact.act.measures[rule.name] for fact in counting} | {act.measures[rule.name]})
     return number * 1_000_000, str(number)
 
 
@@ -88,14 +88,14 @@ JUDGES = {"separation": separation, "requires": requires, "limit": limit}
 
 
 def firings(rule, act, event, domain, intent=True):
-    """Every (subject, key) for which a rule fires; an observed act knows no `unless`."""
+    """Every (subject, key) for which a rule fires."""
     if not applies(rule, act) or (intent and act.missing.get(rule.name)):
         return []
     if rule.kind == "limit" and rule.expr and rule.name not in act.measures:
         return []
 
     def excused(key):
-        if not intent or rule.unless is None:
+        if rule.unless is None:
             return False
         return rule.unless.is_true(Context(event, act, extra_of(rule, act, key), labels=False))
     return list(JUDGES[rule.kind](rule, act, domain, excused))

@@ -79,7 +79,7 @@ def test_S2_a_finer_domain_needs_its_attributes(decide):
           (intent("i1", "a", "create", case="C2"), "allow"),
           (intent("i2", "a", "submit", case="C2"), "deny pair@a/C2<i1+user:of-a/C2"),
           (intent("i3", "a", "submit"), "deny context_missing:case"),
-          (outcome("i1", "executed"), "dead_letter domain_missing case"),
+          (outcome("i1", "executed"), []),
           (outcome("i1", "executed", case="C1", id_="o2"), "outcome confirmed"))
 
 
@@ -307,9 +307,9 @@ def test_S12_outside_task_ended_task_and_case_mismatch(decide):
 
 def test_S36_a_task_is_never_opened_again(decide):
     check(decide, policy(),
-          (task("T", "ended", at=1), "dead_letter task_unknown"), (task("T", "opened", at=2), "task"),
-          (task("T", "opened", at=3), "dead_letter task_reused"), (task("T", "ended", at=4), "task"),
-          (task("T", "opened", at=5), "dead_letter task_reused"), (task("T", "updated", at=6), "dead_letter task_ended"))
+          (task("T", "ended", at=1), "dead_letter task_unknown task"), (task("T", "opened", at=2), "task"),
+          (task("T", "opened", at=3), "dead_letter task_reused task"), (task("T", "ended", at=4), "task"),
+          (task("T", "opened", at=5), "dead_letter task_reused task"), (task("T", "updated", at=6), "dead_letter task_ended task"))
 
 
 def test_S13_claims_count_as_attributed_and_nobody_means_high_tier(decide):
@@ -458,10 +458,13 @@ def test_S21_revoke_denies_and_revokes(decide):
 
 
 def test_S21_an_observed_act_is_never_denied_and_its_toxic_end_revokes(decide):
-    check(decide, policy(PAIR % ", unless: 'true'"),
+    check(decide, policy(PAIR % ", unless: amount < 5.0"),
           (intent("i1", "a", "create"), "allow"),
-          (observed("o1", "a", "submit"), ["observed", "revoked a rule", "revoked user:of-a rule"]),
-          (observed("o2", "a", "nothing"), "observed"))
+          (observed("o1", "a", "submit", amount="4"), "observed"),
+          (observed("o2", "a", "submit"), ["observed", "revoked a rule", "revoked user:of-a rule"]),
+          (observed("o3", "a", "nothing"), "observed"))
+    check(decide, policy(PAIR % ", then: alert"),
+          (intent("i1", "a", "create"), "allow"), (observed("o1", "a", "submit"), "observed"))
 
 
 def test_S21_an_observed_act_counts(decide):
@@ -477,15 +480,25 @@ def test_S21_an_observed_act_counts(decide):
 def test_S30_garbage_is_a_dead_letter_and_stops_nothing(decide):
     good = lines([intent("i1", "a", "read")])[0]
     check(decide, policy(),
-          (b"garbage", "dead_letter malformed"), (b"{", "dead_letter malformed"), (b"[]", "dead_letter malformed"),
-          (b"\xff", "dead_letter malformed"), (good.replace(b'"tool"', b'"action"'), "dead_letter malformed"),
-          (good.replace(b'"t"', b"NaN"), "dead_letter malformed"),
-          (good.replace(b'"t"', b'"\\ud800"'), "dead_letter malformed"),
-          (good.replace(b'"t"', b"[" * 40 + b"]" * 40), "dead_letter limit_reached"),
-          ({**intent("i1", "a", "read"), "specversion": "0.3"}, "dead_letter malformed"),
-          (event("approval", "p1", "s", {"intent": "i1"}), "dead_letter kind_unsupported"),
-          (control("tick", "x"), "dead_letter kind_unsupported"),
+          (b"garbage", []), (b"{", []), (b"[]", []), (b"\xff", []), (good.replace(b'"tool"', b'"action"'), []),
+          (good.replace(b'"t"', b"NaN"), []), (good.replace(b'"t"', b'"\\ud800"'), []),
+          (good.replace(b'"t"', b"[" * 40 + b"]" * 40), []), ({**intent("i1", "a", "read"), "specversion": "0.3"}, []),
+          (event("approval", "p1", "s", {"intent": "i1"}), "dead_letter kind_unsupported type"),
+          (control("tick", "x"), "dead_letter kind_unsupported control"),
           (good, "allow"))
+
+
+def test_S30_each_dead_letter_has_its_code(tmp_path):
+    good = lines([intent("i1", "a", "read")])[0]
+    events = [b"garbage", good.replace(b'"t"', b"[" * 40 + b"]" * 40), good.replace(b'"tool":"t",', b""),
+              event("outcome", "o1", "s", {"intent": "none", "result": "frozen"}), outcome("none", "failed")]
+    wanted = [("malformed", None), ("limit_reached", None), ("context_missing", "tool"), ("malformed", "result"),
+              ("intent_unknown", None)]
+    letters = oracle.replay(policy(), b"\n".join(lines(events)))[1]
+    assert [(one["code"], one.get("field")) for one in letters] == wanted
+    if os.environ.get("SUNDER_BIN"):
+        letters = Engine(os.environ["SUNDER_BIN"], str(tmp_path)).replay(policy(), lines(events))[1]
+        assert [(one["code"], one.get("field")) for one in letters] == wanted
 
 
 def test_S31_lists_longer_than_their_bound(decide):
@@ -526,7 +539,7 @@ def test_S36_closing_a_case_ends_its_separation_and_only_that(decide):
              "  - {limit: n, count: true, by: agent, of: payment.submit, max: '1'}\n")
     check(decide, policy(rules),
           (intent("i1", "a", "submit", case="C"), "allow"),
-          (closed(case="C", at=1), "dead_letter case_busy"),
+          (closed(case="C", at=1), "dead_letter case_busy C"),
           (outcome("i1", "executed", at=2), "outcome confirmed"),
           (closed(case="C", source="user:of-a", at=3), "dead_letter not_authorised"),
           (closed(case="C", at=4), "case"),
