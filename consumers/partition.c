@@ -7,12 +7,13 @@
 #include <sys/mman.h>
 
 #include "consumers/partition_inside.h"
-#include "consumers/redact.h"
 #include "engine/base/must.h"
 #include "engine/base/text.h"
 
 #define RECORD_BYTES_MAX                                                                           \
     (SUNDER_WIRE_RECORD_BYTES_MAX - 16384u) /* A message has a key, headers and a frame too. */
+#define DEAD_LETTER_BYTES_MAX                                                                      \
+    524288u /* Longer originals are cut to fit into a message; the digest is of all. */
 #define DECIDE_BYTES                                                                               \
     (4u * 1024 *                                                                                   \
         1024) /* On top of what any event may take: the verdict must not depend on its size. */
@@ -139,13 +140,16 @@ static enum sunder_err send_dead_letter(const struct step *step,
     struct sunder_str message)
 {
     struct sunder_partition *partition = step->partition;
-    struct sunder_str original = step->in->value;
-    struct sunder_digest digest =
-        sunder_sha256_of(partition->sha256, original.at == NULL ? SUNDER_STR("") : original);
+    struct sunder_str original = step->in->value.at == NULL ? SUNDER_STR("") : step->in->value;
     struct sunder_str bytes = {0};
-    if (original.at != NULL) {
-        bytes = sunder_redact(&partition->arena, partition->sha256, original);
+    struct sunder_digest digest;
+    enum sunder_err err =
+        sunder_wire_redact(partition->decoder, &partition->arena, original, &bytes, &digest);
+    if (err != SUNDER_OK || step->in->value.at == NULL) {
+        bytes = (struct sunder_str){0}; /* What cannot be redacted is not shown. */
+        digest = sunder_sha256_of(partition->sha256, original);
     }
+    bytes.len = bytes.len < DEAD_LETTER_BYTES_MAX ? bytes.len : DEAD_LETTER_BYTES_MAX;
     return step->sink->dead_letter(
         step->sink->ctx, step->in, code, field, message, bytes, digest.bytes);
 }

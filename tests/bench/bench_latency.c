@@ -2,6 +2,7 @@
  *
  * usage: bench_latency BROKERS INTENTS DECISIONS RATE SECONDS WARMUP_SECONDS read_committed|read_uncommitted
  * Intents of 50 tenants and 2000 agents, about 400 bytes, keyed by the tenant. Prints one line of JSON, times in ms. */
+#define _GNU_SOURCE /* memmem */
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -55,15 +56,33 @@ static void send_one(struct bench *bench, unsigned long i)
     char tenant[16];
     unsigned long mixed = i * 2654435761UL >> 7;
     int tenant_len = snprintf(tenant, sizeof tenant, "t%lu", mixed % 50);
-    int len = snprintf(value, sizeof value,
+    int len = snprintf(value,
+        sizeof value,
         "{\"specversion\":\"1.0\",\"id\":\"%s-%lu\",\"source\":\"spiffe://bank.example/agent/%lu\","
-        "\"type\":\"dev.sunder.intent.v1\",\"data\":{\"tenant\":\"%s\",\"principal\":\"user:p%lu@bank.example\","
-        "\"task\":\"T-%lu\",\"purpose\":\"pay-invoice\",\"tool\":\"%s\",\"action\":\"%s\",\"object\":\"vendor/V%lu\","
+        "\"type\":\"dev.sunder.intent.v1\",\"data\":{\"tenant\":\"%s\",\"principal\":\"user:p%lu@"
+        "bank.example\","
+        "\"task\":\"T-%lu\",\"purpose\":\"pay-invoice\",\"tool\":\"%s\",\"action\":\"%s\","
+        "\"object\":\"vendor/V%lu\","
         "\"args\":{\"iban\":\"DE02120300000000202051\",\"text\":\"invoice 4711, second part\"}}}",
-        bench->run, i, mixed % 2000, tenant, mixed % 400, mixed % 5000, (mixed & 1) != 0 ? "payments" : "crm",
-        (mixed & 1) == 0 ? "read" : (mixed & 2) != 0 ? "submit" : "approve", mixed % 10007);
-    while (rd_kafka_produce(bench->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, (size_t)len, tenant,
-               (size_t)tenant_len, NULL) != 0) {
+        bench->run,
+        i,
+        mixed % 2000,
+        tenant,
+        mixed % 400,
+        mixed % 5000,
+        (mixed & 1) != 0 ? "payments" : "crm",
+        (mixed & 1) == 0   ? "read"
+        : (mixed & 2) != 0 ? "submit"
+                           : "approve",
+        mixed % 10007);
+    while (rd_kafka_produce(bench->topic,
+               RD_KAFKA_PARTITION_UA,
+               RD_KAFKA_MSG_F_COPY,
+               value,
+               (size_t)len,
+               tenant,
+               (size_t)tenant_len,
+               NULL) != 0) {
         (void)rd_kafka_poll(bench->producer, 1);
     }
 }
@@ -73,7 +92,8 @@ static void *produce(void *argument)
     struct bench *bench = argument;
     for (unsigned long i = 0; i < bench->count; i++) {
         double due = bench->begin + (double)i / bench->rate;
-        struct timespec until = {.tv_sec = (time_t)due, .tv_nsec = (long)((due - (double)(time_t)due) * 1e9)};
+        struct timespec until = {
+            .tv_sec = (time_t)due, .tv_nsec = (long)((due - (double)(time_t)due) * 1e9)};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0) {
         }
         send_one(bench, i);
@@ -85,8 +105,17 @@ static void *produce(void *argument)
 
 static rd_kafka_t *open_reader(const char *brokers, const char *topic, const char *isolation)
 {
-    const char *pairs[] = {"bootstrap.servers", brokers, "group.id", "bench-latency", "isolation.level", isolation,
-        "enable.auto.commit", "false", "fetch.wait.max.ms", "100", NULL};
+    const char *pairs[] = {"bootstrap.servers",
+        brokers,
+        "group.id",
+        "bench-latency",
+        "isolation.level",
+        isolation,
+        "enable.auto.commit",
+        "false",
+        "fetch.wait.max.ms",
+        "100",
+        NULL};
     rd_kafka_t *reader = client(RD_KAFKA_CONSUMER, pairs);
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(reader, topic, NULL);
@@ -133,7 +162,9 @@ static unsigned long collect(struct bench *bench, rd_kafka_t *reader, double *la
             continue;
         }
         double now = now_s();
-        long i = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? number_of(bench, message->payload, message->len) : -1;
+        long i = message->err == RD_KAFKA_RESP_ERR_NO_ERROR
+                     ? number_of(bench, message->payload, message->len)
+                     : -1;
         if (i >= 0 && (unsigned long)i < bench->count && latency[i] < 0) {
             latency[i] = (now - bench->begin - (double)i / bench->rate) * 1e3;
             seen++;
@@ -143,7 +174,11 @@ static unsigned long collect(struct bench *bench, rd_kafka_t *reader, double *la
     return seen;
 }
 
-static void report(const struct bench *bench, double *latency, unsigned long from, unsigned long seen, const char *isolation)
+static void report(const struct bench *bench,
+    double *latency,
+    unsigned long from,
+    unsigned long seen,
+    const char *isolation)
 {
     unsigned long used = 0;
     for (unsigned long i = from; i < bench->count; i++) {
@@ -152,16 +187,25 @@ static void report(const struct bench *bench, double *latency, unsigned long fro
         }
     }
     qsort(latency, used, sizeof *latency, compare);
-    (void)printf("{\"bench\":\"latency\",\"reader\":\"%s\",\"rate_per_s\":%.0f,\"sent\":%lu,\"answered\":%lu,\"p50_ms\":%.2f,"
+    (void)printf("{\"bench\":\"latency\",\"reader\":\"%s\",\"rate_per_s\":%.0f,\"sent\":%lu,"
+                 "\"answered\":%lu,\"p50_ms\":%.2f,"
                  "\"p90_ms\":%.2f,\"p99_ms\":%.2f,\"p999_ms\":%.2f,\"max_ms\":%.2f}\n",
-        isolation, bench->rate, bench->count, seen, latency[used / 2], latency[used * 9 / 10], latency[used * 99 / 100],
-        latency[used * 999 / 1000], latency[used - 1]);
+        isolation,
+        bench->rate,
+        bench->count,
+        seen,
+        latency[used / 2],
+        latency[used * 9 / 10],
+        latency[used * 99 / 100],
+        latency[used * 999 / 1000],
+        latency[used - 1]);
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 8) {
-        (void)fprintf(stderr, "usage: bench_latency BROKERS INTENTS DECISIONS RATE SECONDS WARMUP ISOLATION\n");
+        (void)fprintf(stderr,
+            "usage: bench_latency BROKERS INTENTS DECISIONS RATE SECONDS WARMUP ISOLATION\n");
         return 2;
     }
     struct bench bench = {.rate = strtod(argv[4], NULL)};
@@ -175,7 +219,8 @@ int main(int argc, char **argv)
     for (unsigned long i = 0; i < bench.count; i++) {
         latency[i] = -1;
     }
-    const char *pairs[] = {"bootstrap.servers", argv[1], "linger.ms", "0", "partitioner", "murmur2_random", NULL};
+    const char *pairs[] = {
+        "bootstrap.servers", argv[1], "linger.ms", "0", "partitioner", "murmur2_random", NULL};
     bench.producer = client(RD_KAFKA_PRODUCER, pairs);
     bench.topic = rd_kafka_topic_new(bench.producer, argv[2], NULL);
     rd_kafka_t *reader = open_reader(argv[1], argv[3], argv[7]);

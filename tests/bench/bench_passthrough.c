@@ -80,18 +80,51 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *const *pairs, struct
     return made;
 }
 
-static void open_clients(struct bench *bench, const char *brokers, const char *group, const char *out_name)
+static void open_clients(
+    struct bench *bench, const char *brokers, const char *group, const char *out_name)
 {
     /* The same properties as the node has, where they matter. */
-    const char *consumer[] = {"bootstrap.servers", brokers, "group.id", group, "enable.auto.commit", "false",
-        "enable.auto.offset.store", "false", "isolation.level", "read_committed", "auto.offset.reset", "earliest",
-        "fetch.wait.max.ms", "100", "queued.min.messages", "20000", "queued.max.messages.kbytes", "16384", "check.crcs",
-        "true", NULL};
-    const char *fast[] = {
-        "bootstrap.servers", brokers, "enable.idempotence", "true", "linger.ms", "0", "queue.buffering.max.messages",
-        "200000", NULL};
-    const char *txn[] = {"bootstrap.servers", brokers, "transactional.id", group, "linger.ms", "0", "retry.backoff.ms", "1",
-        "queue.buffering.max.messages", "200000", NULL};
+    const char *consumer[] = {"bootstrap.servers",
+        brokers,
+        "group.id",
+        group,
+        "enable.auto.commit",
+        "false",
+        "enable.auto.offset.store",
+        "false",
+        "isolation.level",
+        "read_committed",
+        "auto.offset.reset",
+        "earliest",
+        "fetch.wait.max.ms",
+        "100",
+        "queued.min.messages",
+        "20000",
+        "queued.max.messages.kbytes",
+        "16384",
+        "check.crcs",
+        "true",
+        NULL};
+    const char *fast[] = {"bootstrap.servers",
+        brokers,
+        "enable.idempotence",
+        "true",
+        "linger.ms",
+        "0",
+        "queue.buffering.max.messages",
+        "200000",
+        NULL};
+    const char *txn[] = {"bootstrap.servers",
+        brokers,
+        "transactional.id",
+        group,
+        "linger.ms",
+        "0",
+        "retry.backoff.ms",
+        "1",
+        "queue.buffering.max.messages",
+        "200000",
+        NULL};
     bench->consumer = client(RD_KAFKA_CONSUMER, consumer, bench);
     bench->txn = client(RD_KAFKA_PRODUCER, txn, bench);
     bench->producer = bench->strict ? bench->txn : client(RD_KAFKA_PRODUCER, fast, bench);
@@ -117,15 +150,22 @@ static void begin(struct bench *bench)
     }
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(bench->consumer);
     check(rd_kafka_begin_transaction(bench->txn), "begin");
-    check(rd_kafka_send_offsets_to_transaction(bench->txn, offsets, group, CALL_MS), "send_offsets");
+    check(
+        rd_kafka_send_offsets_to_transaction(bench->txn, offsets, group, CALL_MS), "send_offsets");
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
 }
 
 static void write_one(struct bench *bench, const rd_kafka_message_t *message)
 {
-    while (rd_kafka_produce(bench->out, message->partition, RD_KAFKA_MSG_F_COPY, bench->value, bench->size, message->key,
-               message->key_len, NULL) != 0) {
+    while (rd_kafka_produce(bench->out,
+               message->partition,
+               RD_KAFKA_MSG_F_COPY,
+               bench->value,
+               bench->size,
+               message->key,
+               message->key_len,
+               NULL) != 0) {
         if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             die("produce", rd_kafka_err2str(rd_kafka_last_error()));
         }
@@ -213,9 +253,15 @@ int main(int argc, char **argv)
     double took = seconds(CLOCK_MONOTONIC) - first;
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
-    (void)printf("{\"bench\":\"passthrough\",\"delivery\":\"%s\",\"records\":%lu,\"bytes\":%zu,\"failed\":%lu,"
+    (void)printf("{\"bench\":\"passthrough\",\"delivery\":\"%s\",\"records\":%lu,\"bytes\":%zu,"
+                 "\"failed\":%lu,"
                  "\"records_per_s\":%.0f,\"cpu_s_per_million\":%.3f,\"rss_mib\":%ld}\n",
-        argv[6], passed, bench.size, bench.failed, (double)passed / took,
-        seconds(CLOCK_PROCESS_CPUTIME_ID) * 1e6 / (double)passed, usage.ru_maxrss / 1024);
+        argv[6],
+        passed,
+        bench.size,
+        bench.failed,
+        (double)passed / took,
+        seconds(CLOCK_PROCESS_CPUTIME_ID) * 1e6 / (double)passed,
+        usage.ru_maxrss / 1024);
     return bench.failed == 0 ? 0 : 1;
 }
