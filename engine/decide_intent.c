@@ -48,6 +48,7 @@ static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool earl
     const struct sunder_judge *judge = &step->judge;
     struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DECISION);
     record.attempt = 1;
+    record.authority_open = true; /* The only authority that this build has. */
     record.stage = stage;
     SUNDER_TRY(early ? sunder_answer_claims(step, &record) : sunder_answer_act(step, &record));
     SUNDER_TRY(sunder_answer_reasons(step, judge->reasons, judge->reason_count, &record.reasons));

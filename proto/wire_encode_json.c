@@ -328,6 +328,9 @@ static void put_decision(struct sunder_json_out *out, const struct sunder_decisi
         SUNDER_JSON_PUT(out, ",\"stage\":");
         sunder_json_put_u64(out, decision->stage);
     }
+    if (decision->authority_open) {
+        SUNDER_JSON_PUT(out, ",\"authority_open\":true");
+    }
     SUNDER_JSON_PUT(out, ",\"reasons\":");
     put_reasons(out, decision->reasons, decision->reason_count);
     if (decision->shadow_count != 0) {

@@ -71,6 +71,7 @@ enum {
     RECORD_CODE = 54,
     RECORD_FIELD = 55,
     RECORD_CAUSE = 56,
+    RECORD_AUTHORITY_OPEN = 57,
 
     GIVEN_NAMES = 1,
     SUBJECTS_AGENT = 1,
@@ -297,6 +298,9 @@ static void put_decision(struct sunder_protobuf_out *out, const struct sunder_de
     }
     if (decision->stage != 0 && decision->stage < SUNDER_WIRE_STAGE_LAST) {
         sunder_protobuf_put_u64(out, RECORD_STAGE, decision->stage);
+    }
+    if (decision->authority_open) {
+        sunder_protobuf_put_u64(out, RECORD_AUTHORITY_OPEN, 1);
     }
     put_reasons(out, RECORD_REASONS, decision->reasons, decision->reason_count);
     put_reasons(out, RECORD_SHADOW, decision->shadow, decision->shadow_count);

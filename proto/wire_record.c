@@ -266,6 +266,7 @@ static void read_decision(struct sunder_record_reader *reader,
         decision->stage =
             (uint8_t)sunder_record_u32(reader, data, "stage", SUNDER_WIRE_STAGE_LAST - 1);
     }
+    decision->authority_open = sunder_record_true(data, "authority_open");
     reader->stage = decision->stage;
     decision->reasons = read_reasons(reader, data, "reasons", &decision->reason_count);
     decision->shadow = read_reasons(reader, data, "shadow", &decision->shadow_count);

@@ -175,6 +175,7 @@ struct sunder_decision {
     enum sunder_verdict verdict;
     uint32_t attempt;
     uint8_t stage;  /* Where judgement ended: 1..8. */
+    bool authority_open; /* The policy lets anybody publish anything (S37). */
     bool duplicate; /* A copy (S7): changes nothing but stream time. */
     struct sunder_str of; /* Of a copy: id of the decision it repeats. */
     const struct sunder_reason *reasons;

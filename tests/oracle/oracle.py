@@ -20,7 +20,6 @@ from rules import firings, reason_of, revocations, verdict_of
 from values import Refused, home, is_identifier, read_limits
 
 LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/model/limits.h")
-OPEN = [{"code": "authority_open"}]
 
 
 class DeadLetter(Exception):
@@ -185,8 +184,8 @@ class Oracle:
         data = drop_empty(where(names[0], names[1]) + [
             ("intent", event.id), ("attempt", 1), ("verdict", ruling["verdict"]),
             ("duplicate", ruling.get("duplicate")), ("of", ruling.get("of")), ("stage", ruling.get("stage")),
-            ("reasons", ruling["reasons"]), ("shadow", ruling.get("shadow")), ("approvals", ruling.get("approvals")),
-            ("findings", OPEN)] + described(event, act, digest), keep=("intent", "reasons"))
+            ("authority_open", True), ("reasons", ruling["reasons"]), ("shadow", ruling.get("shadow")),
+            ("approvals", ruling.get("approvals"))] + described(event, act, digest), keep=("intent", "reasons"))
         self._emit(place, "decision", data | tail(place, now))
         for index, (subject, why) in enumerate(ruling.get("revoked", []), 1):
             self._revocation(event, names, place, now, (index, subject, "rule", why))
