@@ -1,8 +1,10 @@
-#include "ops/cli/kafka_client.h"
+#include "ops/cli/client_kafka.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <librdkafka/rdkafka.h>
 
 static volatile sig_atomic_t stop_flag;
 
@@ -25,10 +27,11 @@ bool sunder_kafka_stopped(void)
     return stop_flag != 0;
 }
 
-enum sunder_exit sunder_kafka_complain(rd_kafka_resp_err_t err, const char *doing, const char *why)
+enum sunder_exit sunder_kafka_complain(int err, const char *doing, const char *why)
 {
-    sunder_cli_complain("%s: %s", doing, why != NULL ? why : rd_kafka_err2str(err));
-    switch ((int)err) { /* A few of hundreds. */
+    sunder_cli_complain(
+        "%s: %s", doing, why != NULL ? why : rd_kafka_err2str((rd_kafka_resp_err_t)err));
+    switch (err) { /* A few of hundreds. */
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
@@ -107,10 +110,10 @@ static enum sunder_exit all_set(
 }
 
 enum sunder_exit sunder_kafka_client_create(const struct sunder_kafka_to *to,
-    rd_kafka_type_t type,
+    bool consumer,
     const char *const *pairs,
-    rd_kafka_conf_t *conf,
-    rd_kafka_t **ret_client)
+    struct rd_kafka_conf_s *conf,
+    struct rd_kafka_s **ret_client)
 {
     enum sunder_exit code = all_set(to, pairs, conf);
     if (code != SUNDER_EXIT_OK) {
@@ -118,7 +121,8 @@ enum sunder_exit sunder_kafka_client_create(const struct sunder_kafka_to *to,
         return code;
     }
     char why[256];
-    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof(why));
+    rd_kafka_t *client =
+        rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (client == NULL) { /* It takes the configuration on success only. */
         rd_kafka_conf_destroy(conf);
         sunder_cli_complain("Kafka client: %s", why);

@@ -158,6 +158,21 @@ static const struct sunder_cli_example TAIL_EXAMPLES[] = {
         "a copy of the topic"},
 };
 
+static const struct sunder_cli_option TOPICS_OPTIONS[] = {
+    OPTION_BROKERS,
+    {.name = "partitions",
+        .value = "N",
+        .text = "of intents, decisions and revocations; default: 4"},
+    {.name = "replication",
+        .value = "N",
+        .text = "copies of each partition; default: 1; 3 in production"},
+    OPTION_PROPERTY,
+};
+static const struct sunder_cli_example TOPICS_EXAMPLES[] = {
+    {"sunder topics create -b localhost:9092", "for a trial on one broker"},
+    {"sunder topics create -b kafka-1:9092 --partitions 12 --replication 3", "for a cluster"},
+};
+
 static const struct sunder_cli_option INGEST_OPTIONS[] = {
     OPTION_IN,
     {.name = "out", .value = "FILE", .text = "write events here; - is stdout, the default", FILES},
@@ -269,6 +284,22 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .example_count = COUNT(TAIL_EXAMPLES),
         .kafka = true,
         .run = sunder_cmd_tail},
+    {.name = "topics",
+        .operands = "create",
+        .operand_words = "create",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "the topics of a cluster, with the settings that decisions rest on",
+        .description = "Creates sunder.intents (with the broker's time), sunder.decisions, "
+                       "sunder.revocations (compacted) and "
+                       "sunder.dead-letters. A topic that is there already stays as it is; sunderd "
+                       "tells when its settings are wrong.",
+        .options = TOPICS_OPTIONS,
+        .option_count = COUNT(TOPICS_OPTIONS),
+        .examples = TOPICS_EXAMPLES,
+        .example_count = COUNT(TOPICS_EXAMPLES),
+        .kafka = true,
+        .run = sunder_cmd_topics},
     {.name = "ingest",
         .operands = "FORMAT",
         .operand_words = "cloudtrail",

@@ -12,8 +12,8 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "consumers/partition.h"
+#include "ops/cli/client_kafka.h"
 #include "ops/cli/demo.h"
-#include "ops/cli/kafka_client.h"
 
 #define PARTITIONS 4 /* What the mock gives to a new topic. */
 #define HEADERS_MAX 64
@@ -235,11 +235,11 @@ static enum sunder_exit clients_start(struct sunder_demo_cluster *cluster)
         NULL};
     static const char *const PRODUCER[] = {"enable.idempotence", "true", "linger.ms", "0", NULL};
     struct sunder_kafka_to to = {.brokers = sunder_demo_cluster_brokers(cluster)};
-    enum sunder_exit code = sunder_kafka_client_create(
-        &to, RD_KAFKA_CONSUMER, CONSUMER, rd_kafka_conf_new(), &cluster->consumer);
+    enum sunder_exit code =
+        sunder_kafka_client_create(&to, true, CONSUMER, rd_kafka_conf_new(), &cluster->consumer);
     if (code == SUNDER_EXIT_OK) {
         code = sunder_kafka_client_create(
-            &to, RD_KAFKA_PRODUCER, PRODUCER, rd_kafka_conf_new(), &cluster->producer);
+            &to, false, PRODUCER, rd_kafka_conf_new(), &cluster->producer);
     }
     code = code == SUNDER_EXIT_OK ? topics_look(cluster) : code;
     if (code != SUNDER_EXIT_OK) {

@@ -1,9 +1,11 @@
 /* Publishing. */
 #include <stdlib.h>
 
-#include "ops/cli/kafka_client.h"
+#include <librdkafka/rdkafka.h>
 
-#define WAIT_MS 5000 /* For metadata, before Kafka counts as unreachable. */
+#include "ops/cli/client_kafka.h"
+
+#define WAIT_MS 5000   /* For metadata, before Kafka counts as unreachable. */
 #define FLUSH_MS 40000 /* Above message.timeout.ms, so that every record has its answer by then. */
 
 struct sunder_kafka_out {
@@ -49,8 +51,7 @@ enum sunder_exit sunder_kafka_out_open(
     rd_kafka_conf_set_opaque(conf, out);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     out->name = topic;
-    enum sunder_exit code =
-        sunder_kafka_client_create(to, RD_KAFKA_PRODUCER, PAIRS, conf, &out->client);
+    enum sunder_exit code = sunder_kafka_client_create(to, false, PAIRS, conf, &out->client);
     if (code == SUNDER_EXIT_OK) {
         out->topic = rd_kafka_topic_new(out->client, topic, NULL);
         code =

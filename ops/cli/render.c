@@ -149,17 +149,35 @@ static void time_write(const struct sunder_render *render, int64_t ms)
     }
 }
 
-/* Evidence in order of time, then of position in the list, without memory: the next after (time, index) each turn. The lists
- * are short. */
-static const struct sunder_evidence *evidence_after(
-    const struct sunder_reason *reason, const struct sunder_evidence *last)
+/* Where a piece of evidence stands: by time, then by its place on the log where the act itself is known, then in the list. */
+static bool evidence_before(const struct sunder_render_story *story,
+    const struct sunder_evidence *a,
+    const struct sunder_evidence *b)
+{
+    if (a->time_ms != b->time_ms) {
+        return a->time_ms < b->time_ms;
+    }
+    const struct sunder_decision *x = NULL;
+    const struct sunder_decision *y = NULL;
+    if (story != NULL && story->find != NULL) {
+        x = story->find(story->find_ctx, a->intent);
+        y = story->find(story->find_ctx, b->intent);
+    }
+    return x != NULL && y != NULL && x->source.offset != y->source.offset
+               ? x->source.offset < y->source.offset
+               : a < b;
+}
+
+/* The next after `last` in that order, each turn, without memory: the lists are short. story: NULL without one. */
+static const struct sunder_evidence *evidence_after(const struct sunder_render_story *story,
+    const struct sunder_reason *reason,
+    const struct sunder_evidence *last)
 {
     const struct sunder_evidence *best = NULL;
     for (uint32_t i = 0; i < reason->evidence_count; i++) {
         const struct sunder_evidence *it = &reason->evidence[i];
-        bool later = last == NULL || it->time_ms > last->time_ms ||
-                     (it->time_ms == last->time_ms && it > last);
-        if (later && (best == NULL || it->time_ms < best->time_ms)) {
+        bool later = last == NULL || evidence_before(story, last, it);
+        if (later && (best == NULL || evidence_before(story, it, best))) {
             best = it;
         }
     }
@@ -208,7 +226,7 @@ static void reason_write(
     fprintf(render->out, "    %s", label);
     reason_head_write(render, reason);
     const struct sunder_evidence *it = NULL;
-    while ((it = evidence_after(reason, it)) != NULL) {
+    while ((it = evidence_after(NULL, reason, it)) != NULL) {
         fputs("      after ", render->out);
         time_write(render, it->time_ms);
         fprintf(render->out,
@@ -472,7 +490,7 @@ static void reason_story(const struct sunder_render *render,
         fputc('\n', out);
     }
     const struct sunder_evidence *it = NULL;
-    while ((it = evidence_after(reason, it)) != NULL) {
+    while ((it = evidence_after(story, reason, it)) != NULL) {
         evidence_story(render, story, it);
     }
     if (reason->evidence_count > 0) {

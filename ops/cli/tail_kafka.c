@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/cli/kafka_client.h"
+#include <librdkafka/rdkafka.h>
+
+#include "ops/cli/client_kafka.h"
 #include "proto/wire.h"
 
 #define WAIT_MS 5000 /* For metadata and offsets, before Kafka counts as unreachable. */
@@ -111,7 +113,7 @@ static enum sunder_exit client_open(struct sunder_kafka_tail *tail)
         "false",
         NULL};
     enum sunder_exit code = sunder_kafka_client_create(
-        &tail->options.to, RD_KAFKA_CONSUMER, PAIRS, rd_kafka_conf_new(), &tail->client);
+        &tail->options.to, true, PAIRS, rd_kafka_conf_new(), &tail->client);
     if (code != SUNDER_EXIT_OK) {
         return code;
     }
