@@ -281,6 +281,7 @@ enum sunder_exit sunder_cmd_ingest(const struct sunder_cli_args *args)
         struct sunder_fail fail = {0};
         enum sunder_err err = lines_take(&ingest, &fail);
         sunder_progress_clear(&ingest.progress);
+        (void)fflush(ingest.out); /* Data before talk; a failure stays with the stream. */
         if (err != SUNDER_OK) {
             sunder_cli_complain("ingest: %s", fail.text);
             code = SUNDER_EXIT_FAILED;

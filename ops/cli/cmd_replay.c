@@ -189,7 +189,8 @@ enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)
     if (code == SUNDER_EXIT_OK) {
         struct sunder_progress progress = sunder_progress_start("events");
         code = job_run(&job, &progress);
-        if (code == SUNDER_EXIT_OK) {
+        /* Data before talk, also where both go to one file. */
+        if (code == SUNDER_EXIT_OK && fflush(job.out) == 0) {
             summary_say(&job, &progress);
         }
     }

@@ -232,6 +232,9 @@ static enum sunder_err tend_all(struct sunder_replay *replay, struct sunder_fail
             sunder_partition_position(partition).next_source,
             (int64_t)replay->written[i]);
         enum sunder_err err = sunder_partition_tend(partition, false, reterr_fail);
+        if (err == SUNDER_ERR_RETRY) { /* Its writer is behind: wait for it. */
+            err = sunder_partition_sync(partition, reterr_fail);
+        }
         if (err != SUNDER_OK) {
             return err;
         }

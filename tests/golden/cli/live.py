@@ -158,6 +158,23 @@ class Replay(unittest.TestCase):
         self.assertNotIn(b"[", quiet)
 
 
+class Readme(unittest.TestCase):
+    def test_what_it_shows_is_what_is_printed(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"```console\n\$ (.*?)\n```", file.read(), re.DOTALL)
+        self.assertEqual(len(blocks), 2)
+        for block in blocks:
+            # A line that ends with a pipe goes on; then what is shown, "..." for what is left out.
+            command, shown = re.match(r"((?:[^\n]*\|\n)*[^\n]*)\n(.*)", block, re.DOTALL).groups()
+            command = command.replace("build/release/bin/sunder ", "sunder ")
+            environment = dict(os.environ, PATH=os.path.dirname(BIN) + os.pathsep + os.environ["PATH"])
+            done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, env=environment, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=True)
+            printed = [line.partition(";")[0] if "events/s" in line else line for line in done.stdout.splitlines()]
+            for line in shown.splitlines():
+                self.assertTrue(line == "..." or line in printed, f"`{command}` does not print: {line}")
+
+
 class Made(unittest.TestCase):
     """What is made from the command table."""
 
