@@ -44,22 +44,29 @@ size_t sunder_base64_encode(const uint8_t *bytes, size_t len, char *buf)
     return out;
 }
 
+/* The six bits of a letter or a digit; the two characters in which the alphabets differ have 64 here, as everything else. */
+/* clang-format off */
+static const uint8_t SEXTETS[128] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+};
+/* clang-format on */
+
 /* The six bits of a character, 64 when it is none of the alphabet's; `high` are the characters for 62 and 63. */
-static uint32_t sextet(char c, const char *high)
+static inline uint32_t sextet(char c, const char *high)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return (uint32_t)(c - 'A');
+    uint8_t byte = (uint8_t)c;
+    uint32_t six = byte < 128 ? SEXTETS[byte] : 64;
+    if (six == 64) {
+        six = c == high[0] ? 62 : c == high[1] ? 63 : 64;
     }
-    if (c >= 'a' && c <= 'z') {
-        return (uint32_t)(c - 'a') + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return (uint32_t)(c - '0') + 52;
-    }
-    if (c == high[0]) {
-        return 62;
-    }
-    return c == high[1] ? 63 : 64;
+    return six;
 }
 
 /* Reads unpadded text; bits beyond the last whole byte must be zero, so that each value has one text. */

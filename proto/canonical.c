@@ -55,100 +55,175 @@ static void sort_by_units(const struct sunder_member **order, uint32_t count)
     }
 }
 
-static bool has_two_unit_names(const struct sunder_value *map)
+/* wide  some text has characters of two UTF-16 units, so names may have them too
+ * err   the first failure */
+struct writer {
+    struct sunder_json_out *out;
+    struct sunder_arena *arena;
+    bool wide;
+    enum sunder_err err;
+};
+
+static bool is_wide_name(struct sunder_str name)
 {
-    for (uint32_t i = 0; i < map->count; i++) {
-        struct sunder_str name = map->members[i].name;
-        for (uint32_t k = 0; k < name.len; k++) {
-            if ((uint8_t)name.at[k] >= 0xf0) {
-                return true;
-            }
+    for (uint32_t i = 0; i < name.len; i++) {
+        if ((uint8_t)name.at[i] >= 0xf0) {
+            return true;
         }
     }
     return false;
 }
 
-static enum sunder_err put_member(struct sunder_json_out *out,
-    struct sunder_arena *arena,
-    const struct sunder_member *member,
-    bool first)
+static bool has_wide_names(const struct sunder_value *map)
+{
+    bool wide = false;
+    for (uint32_t i = 0; i < map->count && !wide; i++) {
+        wide = is_wide_name(map->members[i].name);
+    }
+    return wide;
+}
+
+static void put_value(struct writer *writer, const struct sunder_value *value);
+
+static void put_member(struct writer *writer, const struct sunder_member *member, bool first)
 {
     if (!first) {
-        SUNDER_JSON_PUT(out, ",");
+        SUNDER_JSON_PUT(writer->out, ",");
     }
-    sunder_json_put_string(out, member->name);
-    SUNDER_JSON_PUT(out, ":");
-    return sunder_canonical_put(out, arena, &member->value);
+    sunder_json_put_string(writer->out, member->name);
+    SUNDER_JSON_PUT(writer->out, ":");
+    put_value(writer, &member->value);
 }
 
-static enum sunder_err put_map(
-    struct sunder_json_out *out, struct sunder_arena *arena, const struct sunder_value *map)
+static void put_sorted_map(struct writer *writer, const struct sunder_value *map)
 {
-    const struct sunder_member **order = NULL;
-    size_t mark = sunder_arena_mark(arena);
-    if (has_two_unit_names(map)) {
-        order = SUNDER_ARENA_NEW(arena, const struct sunder_member *, map->count);
-        if (order == NULL) {
-            return SUNDER_ERR_FULL;
-        }
+    size_t mark = sunder_arena_mark(writer->arena);
+    const struct sunder_member **order =
+        SUNDER_ARENA_NEW(writer->arena, const struct sunder_member *, map->count);
+    if (order == NULL) {
+        writer->err = SUNDER_ERR_FULL;
+        return;
+    }
+    for (uint32_t i = 0; i < map->count; i++) {
+        order[i] = &map->members[i];
+    }
+    sort_by_units(order, map->count);
+    for (uint32_t i = 0; i < map->count; i++) {
+        put_member(writer, order[i], i == 0);
+    }
+    sunder_arena_rewind(writer->arena, mark);
+}
+
+static void put_map(struct writer *writer, const struct sunder_value *map)
+{
+    SUNDER_JSON_PUT(writer->out, "{");
+    if (writer->wide && has_wide_names(map)) {
+        put_sorted_map(writer, map);
+    } else {
         for (uint32_t i = 0; i < map->count; i++) {
-            order[i] = &map->members[i];
+            put_member(writer, &map->members[i], i == 0);
         }
-        sort_by_units(order, map->count);
     }
-    SUNDER_JSON_PUT(out, "{");
-    enum sunder_err err = SUNDER_OK;
-    for (uint32_t i = 0; i < map->count && err == SUNDER_OK; i++) {
-        err = put_member(out, arena, order != NULL ? order[i] : &map->members[i], i == 0);
-    }
-    SUNDER_JSON_PUT(out, "}");
-    sunder_arena_rewind(arena, mark);
-    return err;
+    SUNDER_JSON_PUT(writer->out, "}");
 }
 
-static enum sunder_err put_list(
-    struct sunder_json_out *out, struct sunder_arena *arena, const struct sunder_value *list)
+static void put_list(struct writer *writer, const struct sunder_value *list)
 {
-    SUNDER_JSON_PUT(out, "[");
-    enum sunder_err err = SUNDER_OK;
-    for (uint32_t i = 0; i < list->count && err == SUNDER_OK; i++) {
+    SUNDER_JSON_PUT(writer->out, "[");
+    for (uint32_t i = 0; i < list->count; i++) {
         if (i != 0) {
-            SUNDER_JSON_PUT(out, ",");
+            SUNDER_JSON_PUT(writer->out, ",");
         }
-        err = sunder_canonical_put(out, arena, &list->items[i]);
+        put_value(writer, &list->items[i]);
     }
-    SUNDER_JSON_PUT(out, "]");
-    return err;
+    SUNDER_JSON_PUT(writer->out, "]");
 }
 
 /* The recursion is as deep as the tree: at most SUNDER_EVENT_DEPTH_MAX. */
-enum sunder_err sunder_canonical_put(
-    struct sunder_json_out *out, struct sunder_arena *arena, const struct sunder_value *value)
+static void put_value(struct writer *writer, const struct sunder_value *value)
 {
     char number[SUNDER_JSON_NUMBER_MAX];
-    enum sunder_err err = SUNDER_OK;
     switch (value->kind) {
     case SUNDER_VALUE_ABSENT:
         SUNDER_MUST(value->kind != SUNDER_VALUE_ABSENT);
         break;
     case SUNDER_VALUE_NULL:
-        SUNDER_JSON_PUT(out, "null");
+        SUNDER_JSON_PUT(writer->out, "null");
         break;
     case SUNDER_VALUE_BOOL:
-        sunder_json_put(out, value->boolean ? "true" : "false", value->boolean ? 4 : 5);
+        sunder_json_put(writer->out, value->boolean ? "true" : "false", value->boolean ? 4 : 5);
         break;
     case SUNDER_VALUE_NUMBER:
-        sunder_json_put(out, number, sunder_json_number(value->text, number));
+        sunder_json_put(writer->out, number, sunder_json_number(value->text, number));
         break;
     case SUNDER_VALUE_STRING:
-        sunder_json_put_string(out, value->text);
+        sunder_json_put_string(writer->out, value->text);
         break;
     case SUNDER_VALUE_LIST:
-        err = put_list(out, arena, value);
+        put_list(writer, value);
         break;
     case SUNDER_VALUE_MAP:
-        err = put_map(out, arena, value);
+        put_map(writer, value);
         break;
     }
-    return err == SUNDER_OK && out->full ? SUNDER_ERR_FULL : err;
+}
+
+/* Whether a byte is f0 or more: the lead byte of a character of two units. Eight bytes at once: the top bit of a byte of `high` is
+ * set where its four upper bits are. */
+static bool has_wide_bytes(const char *at, const char *end)
+{
+    uint64_t high = 0;
+    for (; end - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        high |= word & (word << 1) & (word << 2) & (word << 3);
+    }
+    bool wide = (high & UINT64_C(0x8080808080808080)) != 0;
+    for (; at < end; at++) {
+        wide |= (uint8_t)*at >= 0xf0;
+    }
+    return wide;
+}
+
+/* Written in the order of bytes first, which is right unless some character has two units: that is seen in what was written,
+ * at a fraction of the cost of looking at every name. */
+enum sunder_err sunder_canonical_put(
+    struct sunder_json_out *out, struct sunder_arena *arena, const struct sunder_value *value)
+{
+    struct writer writer = {.out = out, .arena = arena, .err = SUNDER_OK};
+    char *begin = out->at;
+    put_value(&writer, value);
+    if (!out->full && has_wide_bytes(begin, out->at)) {
+        out->at = begin;
+        writer.wide = true;
+        put_value(&writer, value);
+    }
+    return writer.err == SUNDER_OK && out->full ? SUNDER_ERR_FULL : writer.err;
+}
+
+static void put_members(
+    struct writer *writer, const struct sunder_member *const *order, uint32_t count)
+{
+    SUNDER_JSON_PUT(writer->out, "{");
+    for (uint32_t i = 0; i < count; i++) {
+        put_member(writer, order[i], i == 0);
+    }
+    SUNDER_JSON_PUT(writer->out, "}");
+}
+
+enum sunder_err sunder_canonical_put_members(struct sunder_json_out *out,
+    struct sunder_arena *arena,
+    const struct sunder_member **order,
+    uint32_t count)
+{
+    struct writer writer = {.out = out, .arena = arena, .err = SUNDER_OK};
+    char *begin = out->at;
+    put_members(&writer, order, count);
+    if (!out->full && has_wide_bytes(begin, out->at)) {
+        out->at = begin;
+        writer.wide = true;
+        sort_by_units(order, count);
+        put_members(&writer, order, count);
+    }
+    return writer.err == SUNDER_OK && out->full ? SUNDER_ERR_FULL : writer.err;
 }

@@ -12,3 +12,10 @@
  * SUNDER_ERR_FULL: no room in `out` or the arena. */
 SUNDER_MUST_USE enum sunder_err sunder_canonical_put(
     struct sunder_json_out *out, struct sunder_arena *arena, const struct sunder_value *value);
+
+/* The same for an object whose members are given as a list, sorted by name in byte order; the list may come back in another
+ * order. */
+SUNDER_MUST_USE enum sunder_err sunder_canonical_put_members(struct sunder_json_out *out,
+    struct sunder_arena *arena,
+    const struct sunder_member **order,
+    uint32_t count);

@@ -38,12 +38,10 @@ static const char ESCAPES[256] = {['"'] = '"',
 
 /* Eight bytes at once (after "Hacker's Delight", zero bytes of a word): not zero when one of them is a quote, a backslash or
  * below 0x20. Bytes of 0x80 and more are taken out of each test by its last factor. */
-static inline uint64_t needs_escape8(const char *at)
+static inline uint64_t needs_escape8(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     const uint64_t highs = ones << 7;
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
     uint64_t quote = word ^ (ones * '"');
     uint64_t backslash = word ^ (ones * '\\');
     uint64_t hit = (quote - ones) & ~quote;
@@ -52,20 +50,47 @@ static inline uint64_t needs_escape8(const char *at)
     return hit & highs;
 }
 
-static bool is_plain(const char *at, uint32_t len)
+static bool copy_short(char *to, const char *at, uint32_t len)
+{
+    if (len >= 4) {
+        uint32_t head;
+        uint32_t tail;
+        memcpy(&head, at, 4);
+        memcpy(&tail, at + (len - 4), 4);
+        memcpy(to, &head, 4);
+        memcpy(to + (len - 4), &tail, 4);
+        return needs_escape8(((uint64_t)tail << 32) | head) == 0;
+    }
+    int escapes = 0;
+    for (uint32_t i = 0; i < len; i++) {
+        to[i] = at[i];
+        escapes |= ESCAPES[(uint8_t)at[i]];
+    }
+    return escapes == 0;
+}
+
+static inline uint64_t load8(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Copies a text that has room for itself; false when something in it must be escaped: then what was copied is worth nothing.
+ * Whole words, the last one overlapping the one before. */
+static inline bool copy_plain(char *to, const char *at, uint32_t len)
 {
     if (len < 8) {
-        for (uint32_t i = 0; i < len; i++) {
-            if (ESCAPES[(uint8_t)at[i]] != 0) {
-                return false;
-            }
-        }
-        return true;
+        return copy_short(to, at, len);
     }
-    uint64_t hit = needs_escape8(at + (len - 8)); /* The last eight, which may overlap. */
-    for (uint32_t i = 0; i + 8 <= len; i += 8) {
-        hit |= needs_escape8(at + i);
+    uint64_t last = load8(at + (len - 8));
+    uint64_t hit = needs_escape8(last);
+    for (uint32_t i = 0; i + 8 < len; i += 8) {
+        uint64_t word = load8(at + i);
+        hit |= needs_escape8(word);
+        memcpy(to + i, &word, sizeof(word));
     }
+    memcpy(to + (len - 8), &last, sizeof(last));
     return hit == 0;
 }
 
@@ -89,12 +114,9 @@ static void put_escaped(struct sunder_json_out *out, struct sunder_str str)
 void sunder_json_put_string(struct sunder_json_out *out, struct sunder_str str)
 {
     size_t room = (size_t)(out->end - out->at);
-    if (room >= (size_t)str.len + 2 && is_plain(str.at, str.len)) {
-        char *at = out->at;
+    char *at = out->at;
+    if (room >= (size_t)str.len + 2 && copy_plain(at + 1, str.at, str.len)) {
         at[0] = '"';
-        if (str.len != 0) {
-            memcpy(at + 1, str.at, str.len);
-        }
         at[str.len + 1] = '"';
         out->at = at + str.len + 2;
         return;

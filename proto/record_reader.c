@@ -12,9 +12,25 @@ void sunder_record_fail(struct sunder_record_reader *reader, enum sunder_err err
     }
 }
 
+/* Records have a few dozen members: the length and the first byte tell most of them apart, and a search in order then beats one
+ * by halves. */
 const struct sunder_value *sunder_record_member(const struct sunder_value *map, const char *name)
 {
-    return sunder_value_member(map, sunder_str_of(name));
+    enum {
+        FEW = 32
+    };
+    struct sunder_str text = sunder_str_of(name);
+    if (map == NULL || map->kind != SUNDER_VALUE_MAP || map->count > FEW) {
+        return sunder_value_member(map, text);
+    }
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct sunder_str other = map->members[i].name;
+        if (other.len == text.len && other.at[0] == text.at[0] &&
+            memcmp(other.at, text.at, text.len) == 0) {
+            return &map->members[i].value;
+        }
+    }
+    return NULL;
 }
 
 struct sunder_str sunder_record_text(const struct sunder_value *map, const char *name)

@@ -46,86 +46,87 @@ struct field {
     uint32_t count_max;
 };
 
-#define MEMBER(name) offsetof(struct sunder_event, name)
-#define TEXT(name, kinds, member)                                                                  \
+/* A hash without collisions over the names below; two names in one slot do not compile (-Woverride-init). */
+#define SLOT(first, last, len) ((((first) + ((last)*5) + ((len)*26))) & 63)
+
+#define FIELD(name, type, kinds, lenient_kinds, member, count_max)                                 \
     {                                                                                              \
-        {name, sizeof(name) - 1}, FIELD_TEXT, kinds, FOR_LENIENT, MEMBER(member), 0                \
-    }
-#define SHARED(name, kinds, lenient_kinds, member)                                                 \
-    {                                                                                              \
-        {name, sizeof(name) - 1}, FIELD_TEXT, kinds, lenient_kinds, MEMBER(member), 0              \
-    }
-#define LIST(name, kinds, member, max)                                                             \
-    {                                                                                              \
-        {name, sizeof(name) - 1}, FIELD_LIST, kinds, 0, MEMBER(member), max                        \
-    }
-#define OTHER(name, type, kinds, member)                                                           \
-    {                                                                                              \
-        {name, sizeof(name) - 1}, type, kinds, 0, MEMBER(member), 0                                \
+        {name, sizeof(name) - 1}, type, kinds, lenient_kinds,                                      \
+            offsetof(struct sunder_event, member), count_max                                       \
     }
 
-/* Sorted by the length of their names: FIELDS_BEGIN says where each length begins. */
-static const struct field FIELDS[] = {
-    TEXT("to", FOR_DELEGATION, to),
-    TEXT("tool", FOR_INTENT, tool),
-    SHARED("task", FOR_DOMAIN | FOR_TASK | FOR_DELEGATION, AGENT_LENIENT, task),
-    SHARED("case", FOR_DOMAIN | FOR_TASK, KEY_LENIENT, case_id),
-    OTHER("args", FIELD_ARGS, FOR_INTENT, args),
-    TEXT("from", FOR_DELEGATION, from),
-    SHARED("agent", FOR_DOMAIN, AGENT_LENIENT, agent),
-    OTHER("proof", FIELD_PROOF, FOR_KNOWN, has_proof),
-    OTHER("state", FIELD_STATE, FOR_TASK | FOR_CASE, task_state),
-    TEXT("tenant", FOR_KNOWN | FOR_LENIENT, tenant),
-    TEXT("action", FOR_INTENT, action),
-    SHARED("object", FOR_DOMAIN, KEY_LENIENT, object),
-    OTHER("amount", FIELD_AMOUNT, FOR_INTENT, amount),
-    LIST("labels", FOR_INTENT, labels, SUNDER_LABELS_MAX),
-    LIST("duties", FOR_TASK | FOR_DELEGATION, duties, SUNDER_TASK_DUTIES_MAX),
-    LIST("agents", FOR_TASK, agents, SUNDER_TASK_AGENTS_MAX),
-    TEXT("intent", FOR_OUTCOME, intent),
-    OTHER("result", FIELD_RESULT, FOR_OUTCOME, result),
-    TEXT("purpose", FOR_INTENT | FOR_TASK, purpose),
-    LIST("objects", FOR_INTENT, objects, SUNDER_OBJECTS_MAX),
-    LIST("parents", FOR_INTENT, parents, SUNDER_PARENTS_MAX),
-    OTHER("expires", FIELD_EXPIRES, FOR_TASK | FOR_DELEGATION, expires_ms),
-    OTHER("revoked", FIELD_REVOKED, FOR_DELEGATION, revoked),
-    OTHER("control", FIELD_CONTROL, FOR_CONTROL, control),
-    TEXT("subject", FOR_CONTROL, subject),
-    TEXT("currency", FOR_INTENT, currency),
-    SHARED("principal", FOR_DOMAIN | FOR_TASK, AGENT_LENIENT, principal),
-    LIST("delegation", FOR_INTENT, delegation, SUNDER_DELEGATION_MAX),
-    OTHER("confidence", FIELD_AMOUNT, FOR_INTENT, confidence),
-    TEXT("credential", FOR_INTENT, credential),
-    TEXT("idempotency_key", FOR_INTENT, idempotency_key),
+/* clang-format off */
+static const struct field FIELDS[64] = {
+    [SLOT('t', 'o', 2)] = FIELD("to", FIELD_TEXT, FOR_DELEGATION, FOR_LENIENT, to, 0),
+    [SLOT('t', 'l', 4)] = FIELD("tool", FIELD_TEXT, FOR_INTENT, FOR_LENIENT, tool, 0),
+    [SLOT('t', 'k', 4)] = FIELD("task", FIELD_TEXT, FOR_DOMAIN | FOR_TASK | FOR_DELEGATION, AGENT_LENIENT, task, 0),
+    [SLOT('c', 'e', 4)] = FIELD("case", FIELD_TEXT, FOR_DOMAIN | FOR_TASK, KEY_LENIENT, case_id, 0),
+    [SLOT('a', 's', 4)] = FIELD("args", FIELD_ARGS, FOR_INTENT, 0, args, 0),
+    [SLOT('f', 'm', 4)] = FIELD("from", FIELD_TEXT, FOR_DELEGATION, FOR_LENIENT, from, 0),
+    [SLOT('a', 't', 5)] = FIELD("agent", FIELD_TEXT, FOR_DOMAIN, AGENT_LENIENT, agent, 0),
+    [SLOT('p', 'f', 5)] = FIELD("proof", FIELD_PROOF, FOR_KNOWN, 0, has_proof, 0),
+    [SLOT('s', 'e', 5)] = FIELD("state", FIELD_STATE, FOR_TASK | FOR_CASE, 0, task_state, 0),
+    [SLOT('t', 't', 6)] = FIELD("tenant", FIELD_TEXT, FOR_KNOWN | FOR_LENIENT, FOR_LENIENT, tenant, 0),
+    [SLOT('a', 'n', 6)] = FIELD("action", FIELD_TEXT, FOR_INTENT, FOR_LENIENT, action, 0),
+    [SLOT('o', 't', 6)] = FIELD("object", FIELD_TEXT, FOR_DOMAIN, KEY_LENIENT, object, 0),
+    [SLOT('a', 't', 6)] = FIELD("amount", FIELD_AMOUNT, FOR_INTENT, 0, amount, 0),
+    [SLOT('l', 's', 6)] = FIELD("labels", FIELD_LIST, FOR_INTENT, 0, labels, SUNDER_LABELS_MAX),
+    [SLOT('d', 's', 6)] = FIELD("duties", FIELD_LIST, FOR_TASK | FOR_DELEGATION, 0, duties, SUNDER_TASK_DUTIES_MAX),
+    [SLOT('a', 's', 6)] = FIELD("agents", FIELD_LIST, FOR_TASK, 0, agents, SUNDER_TASK_AGENTS_MAX),
+    [SLOT('i', 't', 6)] = FIELD("intent", FIELD_TEXT, FOR_OUTCOME, FOR_LENIENT, intent, 0),
+    [SLOT('r', 't', 6)] = FIELD("result", FIELD_RESULT, FOR_OUTCOME, 0, result, 0),
+    [SLOT('p', 'e', 7)] = FIELD("purpose", FIELD_TEXT, FOR_INTENT | FOR_TASK, FOR_LENIENT, purpose, 0),
+    [SLOT('o', 's', 7)] = FIELD("objects", FIELD_LIST, FOR_INTENT, 0, objects, SUNDER_OBJECTS_MAX),
+    [SLOT('p', 's', 7)] = FIELD("parents", FIELD_LIST, FOR_INTENT, 0, parents, SUNDER_PARENTS_MAX),
+    [SLOT('e', 's', 7)] = FIELD("expires", FIELD_EXPIRES, FOR_TASK | FOR_DELEGATION, 0, expires_ms, 0),
+    [SLOT('r', 'd', 7)] = FIELD("revoked", FIELD_REVOKED, FOR_DELEGATION, 0, revoked, 0),
+    [SLOT('c', 'l', 7)] = FIELD("control", FIELD_CONTROL, FOR_CONTROL, 0, control, 0),
+    [SLOT('s', 't', 7)] = FIELD("subject", FIELD_TEXT, FOR_CONTROL, FOR_LENIENT, subject, 0),
+    [SLOT('c', 'y', 8)] = FIELD("currency", FIELD_TEXT, FOR_INTENT, FOR_LENIENT, currency, 0),
+    [SLOT('p', 'l', 9)] = FIELD("principal", FIELD_TEXT, FOR_DOMAIN | FOR_TASK, AGENT_LENIENT, principal, 0),
+    [SLOT('d', 'n', 10)] = FIELD("delegation", FIELD_LIST, FOR_INTENT, 0, delegation, SUNDER_DELEGATION_MAX),
+    [SLOT('c', 'e', 10)] = FIELD("confidence", FIELD_AMOUNT, FOR_INTENT, 0, confidence, 0),
+    [SLOT('c', 'l', 10)] = FIELD("credential", FIELD_TEXT, FOR_INTENT, FOR_LENIENT, credential, 0),
+    [SLOT('i', 'y', 15)] = FIELD("idempotency_key", FIELD_TEXT, FOR_INTENT, FOR_LENIENT, idempotency_key, 0),
 };
+/* clang-format on */
 
-enum {
-    FIELD_COUNT = sizeof(FIELDS) / sizeof(FIELDS[0]),
-    NAME_MAX = 15
-};
-_Static_assert(FIELD_COUNT <= 32, "one bit each");
-
-static const uint8_t FIELDS_BEGIN[NAME_MAX + 2] = {
-    0, 0, 0, 1, 1, 6, 9, 18, 25, 26, 27, 30, 30, 30, 30, 30, FIELD_COUNT};
+/* memcmp of a name of 2 to 15 bytes, without the call: two words from both ends, which may overlap. */
+static inline bool has_bytes(struct sunder_str name, const char *at)
+{
+    uint32_t word = name.len >= 8 ? 8 : name.len >= 4 ? 4 : 2;
+    uint32_t tail = name.len - word;
+    switch (word) {
+    case 8:
+        return memcmp(name.at, at, 8) == 0 && memcmp(name.at + tail, at + tail, 8) == 0;
+    case 4:
+        return memcmp(name.at, at, 4) == 0 && memcmp(name.at + tail, at + tail, 4) == 0;
+    default:
+        return memcmp(name.at, at, 2) == 0 && memcmp(name.at + tail, at + tail, 2) == 0;
+    }
+}
 
 static const struct field *find_field(struct sunder_str name)
 {
-    if (name.len == 0 || name.len > NAME_MAX) {
+    if (name.len < 2) {
         return NULL;
     }
-    for (uint32_t i = FIELDS_BEGIN[name.len]; i < FIELDS_BEGIN[name.len + 1]; i++) {
-        if (FIELDS[i].name.at[0] == name.at[0] &&
-            memcmp(FIELDS[i].name.at, name.at, name.len) == 0) {
-            return &FIELDS[i];
-        }
-    }
-    return NULL;
+    uint32_t first = (uint8_t)name.at[0];
+    uint32_t last = (uint8_t)name.at[name.len - 1];
+    const struct field *field = &FIELDS[SLOT(first, last, name.len)];
+    bool same = field->name.len == name.len && has_bytes(name, field->name.at);
+    return same ? field : NULL;
+}
+
+static uint64_t bit_of(const struct field *field)
+{
+    return UINT64_C(1) << (field - FIELDS);
 }
 
 struct filler {
     struct sunder_arena *arena;
     struct sunder_event *event;
-    uint32_t seen; /* A bit for each of FIELDS that is there. */
+    uint64_t seen; /* A bit for each of FIELDS that is there. */
 };
 
 /* Keeps the problems sorted by (code, field): there are few. */
@@ -183,8 +184,8 @@ static enum sunder_err fill_list(
         at[i] = value->items[i].text;
     }
     *strs = (struct sunder_strs){at, value->count};
-    fill->event->has_duties |= field->at == MEMBER(duties);
-    fill->event->has_agents |= field->at == MEMBER(agents);
+    fill->event->has_duties |= field->at == offsetof(struct sunder_event, duties);
+    fill->event->has_agents |= field->at == offsetof(struct sunder_event, agents);
     return SUNDER_OK;
 }
 
@@ -321,17 +322,17 @@ static enum sunder_err fill_field(
     return SUNDER_OK;
 }
 
-static bool has_seen(const struct filler *fill, const char *name)
+static bool has_seen(const struct filler *fill, struct sunder_str name)
 {
-    const struct field *field = find_field(sunder_str_of(name));
+    const struct field *field = find_field(name);
     SUNDER_MUST(field != NULL);
-    return (fill->seen & (1u << (field - FIELDS))) != 0;
+    return (fill->seen & bit_of(field)) != 0;
 }
 
-static void require(struct filler *fill, const char *name)
+static void require(struct filler *fill, struct sunder_str name)
 {
     if (!has_seen(fill, name)) {
-        complain(fill->event, SUNDER_STR("context_missing"), sunder_str_of(name));
+        complain(fill->event, SUNDER_STR("context_missing"), name);
     }
 }
 
@@ -340,34 +341,34 @@ static void require_all(struct filler *fill)
     switch (fill->event->kind) {
     case SUNDER_EVENT_INTENT:
     case SUNDER_EVENT_OBSERVED:
-        require(fill, "tool");
-        require(fill, "action");
+        require(fill, SUNDER_STR("tool"));
+        require(fill, SUNDER_STR("action"));
         break;
     case SUNDER_EVENT_OUTCOME:
-        require(fill, "intent");
-        require(fill, "result");
+        require(fill, SUNDER_STR("intent"));
+        require(fill, SUNDER_STR("result"));
         break;
     case SUNDER_EVENT_TASK:
-        require(fill, "task");
-        require(fill, "state");
+        require(fill, SUNDER_STR("task"));
+        require(fill, SUNDER_STR("state"));
         break;
     case SUNDER_EVENT_DELEGATION:
-        require(fill, "from");
-        require(fill, "to");
+        require(fill, SUNDER_STR("from"));
+        require(fill, SUNDER_STR("to"));
         break;
     case SUNDER_EVENT_CASE:
-        require(fill, "state");
-        if (!has_seen(fill, "object")) {
-            require(fill, "case");
-        } else if (has_seen(fill, "case")) {
+        require(fill, SUNDER_STR("state"));
+        if (!has_seen(fill, SUNDER_STR("object"))) {
+            require(fill, SUNDER_STR("case"));
+        } else if (has_seen(fill, SUNDER_STR("case"))) {
             malformed(fill->event, SUNDER_STR("object")); /* One or the other. */
         }
         break;
     case SUNDER_EVENT_CONTROL:
-        require(fill, "control");
+        require(fill, SUNDER_STR("control"));
         if (fill->event->control == SUNDER_CONTROL_QUARANTINE ||
             fill->event->control == SUNDER_CONTROL_RELEASE) {
-            require(fill, "subject");
+            require(fill, SUNDER_STR("subject"));
         }
         break;
     case SUNDER_EVENT_APPROVAL:
@@ -402,61 +403,75 @@ static bool is_name(struct sunder_str name, const char *text, uint32_t len)
     return name.len == len && memcmp(name.at, text, len) == 0;
 }
 
-/* A member of the action: as `data` has it, but decimals are shortest plain strings. */
-static struct sunder_member action_member(
-    const struct sunder_event *event, const struct sunder_member *member)
+/* Whether a member of `data` is one of the action. A null member is an absent one everywhere, and so it is here, or an intent
+ * would lose its digest on its way through protobuf. */
+static bool is_of_action(const struct sunder_member *member)
 {
-    struct sunder_member action = *member;
-    const struct sunder_amount *amount = NULL;
-    if (is_name(member->name, "amount", 6)) {
-        amount = &event->amount;
-    } else if (is_name(member->name, "confidence", 10)) {
-        amount = &event->confidence;
-    }
-    if (amount != NULL && amount->present) {
-        action.value = (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = amount->plain};
-    }
-    return action;
+    return member->value.kind != SUNDER_VALUE_NULL && !is_name(member->name, "proof", 5) &&
+           !is_name(member->name, "idempotency_key", 15);
 }
 
-/* The action: `data` without proof, idempotency_key and null members, with `agent`. A null member is an absent one everywhere,
- * and so it is here, or an intent would lose its digest on its way through protobuf. */
+/* The members of the action that `data` does not have as they are. */
+struct action_parts {
+    struct sunder_member agent;
+    struct sunder_member amount;
+    struct sunder_member confidence;
+};
+
+static struct sunder_member text_member(struct sunder_str name, struct sunder_str text)
+{
+    return (struct sunder_member){name, {.kind = SUNDER_VALUE_STRING, .text = text}};
+}
+
+/* A member of `data`, or the shortest plain string that stands for it. */
+static const struct sunder_member *action_member(const struct sunder_event *event,
+    const struct sunder_member *member,
+    const struct action_parts *parts)
+{
+    if (event->amount.present && is_name(member->name, "amount", 6)) {
+        return &parts->amount;
+    }
+    if (event->confidence.present && is_name(member->name, "confidence", 10)) {
+        return &parts->confidence;
+    }
+    return member;
+}
+
+/* The action: `data` without proof, idempotency_key and null members, with `agent`, decimals as strings. */
 static enum sunder_err digest_action(
     struct sunder_wire_decoder *decoder, struct filler *fill, const struct sunder_value *data)
 {
     struct sunder_event *event = fill->event;
-    const struct sunder_member agent = {
-        SUNDER_STR("agent"), {.kind = SUNDER_VALUE_STRING, .text = event->source}};
-    struct sunder_member *members =
-        SUNDER_ARENA_NEW(fill->arena, struct sunder_member, (size_t)data->count + 1);
-    if (members == NULL) {
+    const struct action_parts parts = {.agent = text_member(SUNDER_STR("agent"), event->source),
+        .amount = text_member(SUNDER_STR("amount"), event->amount.plain),
+        .confidence = text_member(SUNDER_STR("confidence"), event->confidence.plain)};
+    const struct sunder_member **order =
+        SUNDER_ARENA_NEW(fill->arena, const struct sunder_member *, (size_t)data->count + 1);
+    if (order == NULL) {
         return SUNDER_ERR_FULL;
     }
-    bool defaulted = !has_seen(fill, "agent");
+    bool defaulted = !has_seen(fill, SUNDER_STR("agent"));
     uint32_t count = 0;
     for (uint32_t i = 0; i < data->count; i++) {
         const struct sunder_member *member = &data->members[i];
-        if (member->value.kind == SUNDER_VALUE_NULL || is_name(member->name, "proof", 5) ||
-            is_name(member->name, "idempotency_key", 15)) {
+        if (!is_of_action(member)) {
             continue;
         }
-        if (defaulted && sunder_str_compare(member->name, agent.name) > 0) {
-            members[count] = agent;
+        if (defaulted && sunder_str_compare(member->name, parts.agent.name) > 0) {
+            order[count] = &parts.agent;
             count += 1;
             defaulted = false;
         }
-        members[count] = action_member(event, member);
+        order[count] = action_member(event, member, &parts);
         count += 1;
     }
     if (defaulted) {
-        members[count] = agent;
+        order[count] = &parts.agent;
         count += 1;
     }
-    const struct sunder_value action = {
-        .kind = SUNDER_VALUE_MAP, .count = count, .members = members};
     struct sunder_json_out out = {
         decoder->scratch, decoder->scratch + SUNDER_WIRE_CANONICAL_BYTES, false};
-    enum sunder_err err = sunder_canonical_put(&out, fill->arena, &action);
+    enum sunder_err err = sunder_canonical_put_members(&out, fill->arena, order, count);
     if (err != SUNDER_OK) {
         return err;
     }
@@ -474,7 +489,7 @@ static enum sunder_err fill_data(struct filler *fill, const struct sunder_value 
         if (!known || value->kind == SUNDER_VALUE_NULL) {
             continue;
         }
-        fill->seen |= 1u << (field - FIELDS);
+        fill->seen |= bit_of(field);
         enum sunder_err err = fill_field(fill, field, value);
         if (err != SUNDER_OK) {
             return err;
@@ -545,7 +560,7 @@ enum sunder_err sunder_wire_fill_event(struct sunder_wire_decoder *decoder,
     } else if (known) {
         malformed(event, SUNDER_STR("data"));
     }
-    if (act && !has_seen(&fill, "agent")) {
+    if (act && !has_seen(&fill, SUNDER_STR("agent"))) {
         event->agent = envelope->source;
     }
     if (act && has_data && err == SUNDER_OK) {
