@@ -1,0 +1,74 @@
+/* Any bytes as a record of the decisions topic: what is read is what encode writes, to the byte; anything else is corrupt. */
+#include <stdlib.h>
+
+#include "engine/base/must.h"
+#include "proto/wire.h"
+
+enum {
+    BUF_BYTES = 1 << 20
+};
+
+static struct sunder_wire_decoder *decoder;
+static struct sunder_wire_encoder *encoders[2];
+static struct sunder_arena arena;
+static uint8_t buf[BUF_BYTES];
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void start(void)
+{
+    SUNDER_MUST(sunder_wire_decoder_create(&decoder) == SUNDER_OK);
+    SUNDER_MUST(sunder_wire_encoder_create(SUNDER_WIRE_FORMAT_JSON, &encoders[0]) == SUNDER_OK);
+    SUNDER_MUST(sunder_wire_encoder_create(SUNDER_WIRE_FORMAT_PROTOBUF, &encoders[1]) == SUNDER_OK);
+    void *memory = malloc(SUNDER_WIRE_ARENA_BYTES);
+    SUNDER_MUST(memory != NULL);
+    arena = sunder_arena_of(memory, SUNDER_WIRE_ARENA_BYTES);
+}
+
+/* A decision that was read in one form survives the other. */
+static void check_other_form(
+    const struct sunder_decision *decision, bool json, struct sunder_str bytes)
+{
+    size_t len = 0;
+    enum sunder_err err =
+        sunder_wire_encode_record(encoders[json ? 1 : 0], decision, buf, sizeof(buf), &len);
+    if (err == SUNDER_ERR_FULL) {
+        return;
+    }
+    SUNDER_MUST(err == SUNDER_OK);
+    struct sunder_decision other;
+    struct sunder_str text = {(const char *)buf, (uint32_t)len};
+    err = sunder_wire_decode_record(decoder, &arena, text, &other);
+    if (err == SUNDER_ERR_CORRUPT && !json) {
+        return; /* Protobuf may name a rule twice, or out of order, which an object of JSON cannot. */
+    }
+    SUNDER_MUST(err == SUNDER_OK || err == SUNDER_ERR_FULL);
+    if (err == SUNDER_OK) {
+        static uint8_t again[BUF_BYTES];
+        SUNDER_MUST(sunder_wire_encode_record(
+                        encoders[json ? 0 : 1], &other, again, sizeof(again), &len) == SUNDER_OK);
+        SUNDER_MUST(len == bytes.len && memcmp(again, bytes.at, len) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (decoder == NULL) {
+        start();
+    }
+    char *copy = malloc(size == 0 ? 1 : size);
+    SUNDER_MUST(copy != NULL && size <= UINT32_MAX);
+    if (size != 0) {
+        memcpy(copy, data, size);
+    }
+    const struct sunder_str bytes = {copy, (uint32_t)size};
+    struct sunder_decision decision;
+    sunder_arena_reset(&arena);
+    enum sunder_err err = sunder_wire_decode_record(decoder, &arena, bytes, &decision);
+    SUNDER_MUST(err == SUNDER_OK || err == SUNDER_ERR_CORRUPT || err == SUNDER_ERR_FULL);
+    if (err == SUNDER_OK) {
+        check_other_form(&decision, copy[0] == '{', bytes);
+    }
+    free(copy);
+    return 0;
+}
