@@ -213,7 +213,7 @@ static enum sunder_err close_key(
     row.closed = fold->record->source.offset;
     row.flags = (uint8_t)((row.flags & ~SUNDER_KEY_SATURATED) | flag);
     if (!space_has_requires(fold->state.policy, space)) {
-        row.fact_count = 0;
+        sunder_key_row_clear(&row);
     }
     return sunder_key_row_put(&fold->state, &row);
 }

@@ -36,27 +36,25 @@ static bool is_scheme(struct sunder_str text, uint32_t colon)
     return colon > 0;
 }
 
+/* Segments between slashes are not `.` or `..`, and none is empty but after `scheme:`. */
 static bool slashes_are_fine(struct sunder_str text)
 {
     uint32_t start = 0; /* of the segment */
-    for (uint32_t i = 0; i <= text.len; i++) {
-        if (i < text.len && text.at[i] != '/') {
-            continue;
-        }
-        uint32_t len = i - start;
+    for (;;) {
+        const char *slash = memchr(text.at + start, '/', text.len - start);
+        uint32_t end = slash == NULL ? text.len : (uint32_t)(slash - text.at);
+        uint32_t len = end - start;
         bool dots = (len == 1 && text.at[start] == '.') ||
                     (len == 2 && text.at[start] == '.' && text.at[start + 1] == '.');
-        if (dots) {
+        bool empty = len == 0 && start > 0; /* A second slash: fine once, in `scheme://`. */
+        if (dots || (empty && (start < 2 || text.at[start - 2] != ':' || !is_scheme(text, start - 2)))) {
             return false;
         }
-        if (i + 1 < text.len && text.at[i] == '/' && text.at[i + 1] == '/') {
-            if (i == 0 || text.at[i - 1] != ':' || !is_scheme(text, i - 1)) {
-                return false;
-            }
+        if (slash == NULL) {
+            return true;
         }
-        start = i + 1;
+        start = end + 1;
     }
-    return true;
 }
 
 bool sunder_identifier(struct sunder_str text)
@@ -65,7 +63,12 @@ bool sunder_identifier(struct sunder_str text)
         return false;
     }
     uint8_t kinds = 0;
-    for (uint32_t i = 0; i < text.len; i++) {
+    uint32_t i = 0;
+    for (; i + 4 <= text.len; i += 4) {
+        const uint8_t *at = (const uint8_t *)text.at + i;
+        kinds |= (uint8_t)(KIND[at[0]] | KIND[at[1]] | KIND[at[2]] | KIND[at[3]]);
+    }
+    for (; i < text.len; i++) {
         kinds |= KIND[(uint8_t)text.at[i]];
     }
     if ((kinds & NO_LETTER) != 0 || text.at[text.len - 1] == '/') {

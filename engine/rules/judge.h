@@ -17,7 +17,8 @@
 struct sunder_judge_key {
     struct sunder_str text;
     struct sunder_key_row row;
-    uint64_t *match; /* row.fact_count masks */
+    struct sunder_key_fact *facts; /* NULL until a rule asks for them */
+    uint64_t *match;               /* row.fact_count masks */
 };
 
 struct sunder_judge_keys {
@@ -140,13 +141,11 @@ struct sunder_catalogue_trouble {
 SUNDER_MUST_USE enum sunder_err sunder_judge_duties(
     struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble);
 
-/* Loads the row and match masks of one key. */
-SUNDER_MUST_USE enum sunder_err sunder_judge_load_key(
-    struct sunder_judge *judge, struct sunder_judge_key *key, uint16_t space);
-
-/* Loads key rows with their match masks; cheap when done already. */
+/* Loads key rows; cheap when done already. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_load(
     struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space);
+/* Reads the facts of loaded keys, with their match masks; cheap when done already. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_match(struct sunder_judge *judge, struct sunder_judge_keys *keys);
 
 /* The rules that may apply, their keys and values. Missing ones are told through `missing` of the candidate; context reasons
  * are added unless `quiet` (observed acts). */

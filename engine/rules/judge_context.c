@@ -25,29 +25,32 @@ static uint64_t match_of(const struct sunder_judge *judge, const struct sunder_k
     return match;
 }
 
-enum sunder_err sunder_judge_load_key(
-    struct sunder_judge *judge, struct sunder_judge_key *key, uint16_t space)
+enum sunder_err sunder_judge_load(struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space)
 {
-    SUNDER_TRY(sunder_key_row_get(&judge->state, judge->domain_id, space, key->text, &key->row));
-    key->match = SUNDER_ARENA_NEW(judge->state.arena, uint64_t, key->row.fact_count);
-    if (key->match == NULL) {
-        return SUNDER_ERR_FULL;
+    for (uint32_t k = 0; !keys->loaded && k < keys->count; k++) {
+        struct sunder_judge_key *key = &keys->at[k];
+        SUNDER_TRY(sunder_key_row_get(&judge->state, judge->domain_id, space, key->text, &key->row));
     }
-    for (uint32_t f = 0; f < key->row.fact_count; f++) {
-        key->match[f] = match_of(judge, &key->row.facts[f]);
-    }
+    keys->loaded = true;
     return SUNDER_OK;
 }
 
-enum sunder_err sunder_judge_load(struct sunder_judge *judge, struct sunder_judge_keys *keys, uint16_t space)
+enum sunder_err sunder_judge_match(struct sunder_judge *judge, struct sunder_judge_keys *keys)
 {
-    if (keys->loaded) {
-        return SUNDER_OK;
-    }
     for (uint32_t k = 0; k < keys->count; k++) {
-        SUNDER_TRY(sunder_judge_load_key(judge, &keys->at[k], space));
+        struct sunder_judge_key *key = &keys->at[k];
+        if (key->facts != NULL || key->row.fact_count == 0) {
+            continue;
+        }
+        SUNDER_TRY(sunder_key_row_facts(&judge->state, &key->row, &key->facts));
+        key->match = SUNDER_ARENA_NEW(judge->state.arena, uint64_t, key->row.fact_count);
+        if (key->match == NULL) {
+            return SUNDER_ERR_FULL;
+        }
+        for (uint32_t f = 0; f < key->row.fact_count; f++) {
+            key->match[f] = match_of(judge, &key->facts[f]);
+        }
     }
-    keys->loaded = true;
     return SUNDER_OK;
 }
 

@@ -188,7 +188,8 @@ static enum sunder_err case_row(struct act *act, struct sunder_str case_id, cons
         return SUNDER_ERR_FULL;
     }
     loaded->key.text = case_id;
-    SUNDER_TRY(sunder_judge_load_key(judge, &loaded->key, SUNDER_SPACE_CASE));
+    SUNDER_TRY(
+        sunder_key_row_get(&judge->state, judge->domain_id, SUNDER_SPACE_CASE, case_id, &loaded->key.row));
     loaded->next = act->loaded;
     act->loaded = loaded;
     *ret_key = &loaded->key;

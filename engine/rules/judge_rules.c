@@ -97,6 +97,7 @@ static enum sunder_err judge_candidate(struct sunder_judge *judge, const struct 
     }
     uint16_t space = sunder_space_of(judge->state.policy, candidate->rule);
     SUNDER_TRY(sunder_judge_load(judge, candidate->keys, space));
+    SUNDER_TRY(sunder_judge_match(judge, candidate->keys));
     return candidate->rule->kind == SUNDER_RULE_SEPARATION ? sunder_judge_separation(judge, candidate)
                                                            : sunder_judge_requires(judge, candidate);
 }

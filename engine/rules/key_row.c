@@ -2,8 +2,6 @@
 
 #include "engine/rules/wide.h"
 
-#define ROW_BYTES_MAX SUNDER_ROW_VALUE_MAX
-
 static void row_key(struct sunder_key *key, uint32_t domain, uint16_t space, struct sunder_str text)
 {
     sunder_key_start(key, SUNDER_TABLE_KEY, domain);
@@ -31,30 +29,74 @@ static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct 
     return true;
 }
 
-static bool read_fact(struct sunder_in *in, struct sunder_arena *arena, struct sunder_key_fact *fact)
+/* A fact in a row: u64 position, i64 time, u8 released and phases, u8 subjects, u8 duties, u32 task, then u32 subject ids and u16
+ * duty ids. */
+#define FACT_FLAGS_AT 16u
+#define FACT_SUBJECTS_AT 17u
+#define FACT_DUTIES_AT 18u
+#define FACT_HEAD_BYTES 23u
+#define FACT_BYTES_MAX (FACT_HEAD_BYTES + (4u * UINT8_MAX) + (2u * UINT8_MAX))
+
+/* Length of the fact that begins at `at`; 0 when it does not fit into `left`. */
+static uint32_t fact_len(const uint8_t *at, uint32_t left)
 {
-    fact->position = sunder_in_u64(in);
-    fact->time_ms = sunder_in_i64(in);
-    uint8_t flags = sunder_in_u8(in);
-    fact->released = (flags & 1u) != 0;
-    fact->phases = (uint8_t)(flags >> 1);
-    fact->subject_count = sunder_in_u8(in);
-    fact->duty_count = sunder_in_u8(in);
-    fact->task = sunder_in_u32(in);
-    uint32_t *subjects = SUNDER_ARENA_NEW(arena, uint32_t, fact->subject_count);
-    uint16_t *duties = SUNDER_ARENA_NEW(arena, uint16_t, fact->duty_count);
-    if (subjects == NULL || duties == NULL) {
-        return false;
+    if (left < FACT_HEAD_BYTES) {
+        return 0;
     }
-    for (uint32_t i = 0; i < fact->subject_count; i++) {
-        subjects[i] = sunder_in_u32(in);
+    uint32_t len = FACT_HEAD_BYTES + (4u * at[FACT_SUBJECTS_AT]) + (2u * at[FACT_DUTIES_AT]);
+    return len <= left ? len : 0;
+}
+
+static uint64_t fact_position(const uint8_t *at)
+{
+    struct sunder_in in = {.at = at, .len = FACT_HEAD_BYTES};
+    return sunder_in_u64(&in);
+}
+
+static bool facts_are_whole(const struct sunder_key_row *row)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < row->fact_count; i++) {
+        uint32_t len = fact_len(row->raw + at, row->raw_len - at);
+        if (len == 0) {
+            return false;
+        }
+        at += len;
     }
-    for (uint32_t i = 0; i < fact->duty_count; i++) {
-        duties[i] = sunder_in_u16(in);
+    return at == row->raw_len;
+}
+
+enum sunder_err sunder_key_row_facts(
+    const struct sunder_state *state, const struct sunder_key_row *row, struct sunder_key_fact **ret_facts)
+{
+    struct sunder_key_fact *facts = SUNDER_ARENA_NEW(state->arena, struct sunder_key_fact, row->fact_count);
+    uint32_t *subjects = sunder_arena_alloc_raw(state->arena, row->raw_len, _Alignof(uint32_t));
+    uint16_t *duties = sunder_arena_alloc_raw(state->arena, row->raw_len, _Alignof(uint16_t));
+    if (facts == NULL || subjects == NULL || duties == NULL) {
+        return SUNDER_ERR_FULL;
     }
-    fact->subjects = subjects;
-    fact->duties = duties;
-    return !in->failed;
+    struct sunder_in in = {.at = row->raw, .len = row->raw_len};
+    for (uint32_t i = 0; i < row->fact_count; i++) {
+        struct sunder_key_fact *fact = &facts[i];
+        fact->position = sunder_in_u64(&in);
+        fact->time_ms = sunder_in_i64(&in);
+        uint8_t flags = sunder_in_u8(&in);
+        fact->released = (flags & 1u) != 0;
+        fact->phases = (uint8_t)(flags >> 1);
+        fact->subject_count = sunder_in_u8(&in);
+        fact->duty_count = sunder_in_u8(&in);
+        fact->task = sunder_in_u32(&in);
+        fact->subjects = subjects;
+        fact->duties = duties;
+        for (uint32_t n = 0; n < fact->subject_count; n++) {
+            *subjects++ = sunder_in_u32(&in);
+        }
+        for (uint32_t n = 0; n < fact->duty_count; n++) {
+            *duties++ = sunder_in_u16(&in);
+        }
+    }
+    *ret_facts = facts;
+    return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
 }
 
 enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t domain, uint16_t space,
@@ -62,34 +104,32 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
 {
     struct sunder_key at;
     row_key(&at, domain, space, key);
-    struct sunder_str value;
+    struct sunder_str value = {0};
     struct sunder_key_row row = {.key = key, .domain = domain, .space = space, .closed = -1};
     enum sunder_err err = sunder_row_get(state, &at, &value);
-    if (err == SUNDER_ERR_NOT_FOUND) {
-        *ret_row = row;
-        return SUNDER_OK;
+    if (err != SUNDER_OK && err != SUNDER_ERR_NOT_FOUND) {
+        return err;
     }
-    SUNDER_TRY(err);
     struct sunder_in in = sunder_in_of(value);
-    row.exists = true;
-    row.flags = sunder_in_u8(&in);
-    row.closed = sunder_in_i64(&in);
-    row.reserved = sunder_in_u32(&in);
-    row.fact_count = sunder_in_u8(&in);
-    if (!read_binds(&in, state->arena, &row)) {
-        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
-    }
-    /* Room for one more, so that adding a fact needs no copy. */
-    row.facts = SUNDER_ARENA_NEW(state->arena, struct sunder_key_fact, row.fact_count + 1);
-    if (row.facts == NULL) {
-        return SUNDER_ERR_FULL;
-    }
-    for (uint32_t i = 0; i < row.fact_count; i++) {
-        if (!read_fact(&in, state->arena, &row.facts[i])) {
+    if (err == SUNDER_OK) {
+        row.exists = true;
+        row.flags = sunder_in_u8(&in);
+        row.closed = sunder_in_i64(&in);
+        row.reserved = sunder_in_u32(&in);
+        row.fact_count = sunder_in_u8(&in);
+        if (!read_binds(&in, state->arena, &row)) {
             return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
         }
     }
-    if (in.failed || in.pos != in.len) {
+    row.raw_len = in.len - in.pos;
+    row.raw = sunder_arena_alloc_raw(state->arena, (size_t)row.raw_len + FACT_BYTES_MAX, 1);
+    if (row.raw == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    if (row.raw_len != 0) {
+        memcpy(row.raw, in.at + in.pos, row.raw_len); /* The view ends with the next put. */
+    }
+    if (in.failed || !facts_are_whole(&row)) {
         return SUNDER_ERR_CORRUPT;
     }
     *ret_row = row;
@@ -112,23 +152,15 @@ static void write_fact(struct sunder_out *out, const struct sunder_key_fact *fac
     }
 }
 
-static uint32_t row_bytes(const struct sunder_key_row *row)
-{
-    uint32_t bytes = 32;
-    for (uint32_t i = 0; i < row->bind_count; i++) {
-        bytes += 6 + row->binds[i].case_id.len;
-    }
-    for (uint32_t i = 0; i < row->fact_count; i++) {
-        bytes += 23 + (4u * row->facts[i].subject_count) + (2u * row->facts[i].duty_count);
-    }
-    return bytes;
-}
-
 enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struct sunder_key_row *row)
 {
     struct sunder_key at;
     row_key(&at, row->domain, row->space, row->key);
-    struct sunder_out out = sunder_row_buffer(state, row_bytes(row));
+    uint32_t size = 32 + row->raw_len;
+    for (uint32_t i = 0; i < row->bind_count; i++) {
+        size += 6 + row->binds[i].case_id.len;
+    }
+    struct sunder_out out = sunder_row_buffer(state, size);
     sunder_out_u8(&out, row->flags);
     sunder_out_i64(&out, row->closed);
     sunder_out_u32(&out, row->reserved);
@@ -138,35 +170,36 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
         sunder_out_u32(&out, row->binds[i].count);
         sunder_out_text(&out, row->binds[i].case_id);
     }
-    for (uint32_t i = 0; i < row->fact_count; i++) {
-        write_fact(&out, &row->facts[i]);
-    }
+    sunder_out_bytes(&out, row->raw, row->raw_len);
     return sunder_row_put(state, &at, &out);
+}
+
+void sunder_key_row_clear(struct sunder_key_row *row)
+{
+    row->fact_count = 0;
+    row->raw_len = 0;
 }
 
 enum sunder_err sunder_key_row_add(
     const struct sunder_state *state, struct sunder_key_row *row, const struct sunder_key_fact *fact)
 {
-    if ((row->flags & SUNDER_KEY_WIDE) != 0) {
-        return sunder_wide_add(state, row, fact);
+    if ((row->flags & SUNDER_KEY_WIDE) == 0 && row->fact_count < SUNDER_KEY_FACTS_MAX) {
+        struct sunder_out out = sunder_out_of(row->raw + row->raw_len, FACT_BYTES_MAX);
+        write_fact(&out, fact);
+        row->raw_len += out.len;
+        row->fact_count += 1;
+        return out.failed ? SUNDER_ERR_FULL : SUNDER_OK;
     }
-    if (row->facts == NULL) {
-        row->facts = SUNDER_ARENA_NEW(state->arena, struct sunder_key_fact, 1);
-        if (row->facts == NULL) {
-            return SUNDER_ERR_FULL;
+    if ((row->flags & SUNDER_KEY_WIDE) == 0) {
+        struct sunder_key_fact *facts = NULL;
+        SUNDER_TRY(sunder_key_row_facts(state, row, &facts));
+        for (uint32_t i = 0; i < row->fact_count; i++) {
+            SUNDER_TRY(sunder_wide_add(state, row, &facts[i]));
         }
+        sunder_key_row_clear(row);
+        row->flags |= SUNDER_KEY_WIDE;
     }
-    row->facts[row->fact_count] = *fact;
-    row->fact_count += 1;
-    if (row->fact_count <= SUNDER_KEY_FACTS_MAX) {
-        return SUNDER_OK;
-    }
-    for (uint32_t i = 0; i < row->fact_count; i++) {
-        SUNDER_TRY(sunder_wide_add(state, row, &row->facts[i]));
-    }
-    row->fact_count = 0;
-    row->flags |= SUNDER_KEY_WIDE;
-    return SUNDER_OK;
+    return sunder_wide_add(state, row, fact);
 }
 
 enum sunder_err sunder_key_row_mark(const struct sunder_state *state, struct sunder_key_row *row,
@@ -175,9 +208,10 @@ enum sunder_err sunder_key_row_mark(const struct sunder_state *state, struct sun
     if ((row->flags & SUNDER_KEY_WIDE) != 0) {
         return sunder_wide_mark(state, row, fact, released);
     }
-    for (uint32_t i = 0; i < row->fact_count; i++) {
-        if (row->facts[i].position == fact->position) {
-            row->facts[i].released = released;
+    for (uint32_t at = 0; at < row->raw_len; at += fact_len(row->raw + at, row->raw_len - at)) {
+        if (fact_position(row->raw + at) == fact->position) {
+            uint8_t *flags = row->raw + at + FACT_FLAGS_AT;
+            *flags = (uint8_t)((*flags & ~1u) | (released ? 1u : 0u));
         }
     }
     return SUNDER_OK;
@@ -222,9 +256,11 @@ enum sunder_err sunder_key_row_member(
     if ((row->flags & SUNDER_KEY_WIDE) != 0) {
         return sunder_wide_member(state, row, subject, ret_member);
     }
+    struct sunder_key_fact *facts = NULL;
+    SUNDER_TRY(sunder_key_row_facts(state, row, &facts));
     *ret_member = false;
     for (uint32_t i = 0; i < row->fact_count; i++) {
-        const struct sunder_key_fact *fact = &row->facts[i];
+        const struct sunder_key_fact *fact = &facts[i];
         if (fact->released || (int64_t)fact->position <= row->closed) {
             continue;
         }

@@ -46,13 +46,21 @@ struct sunder_key_row {
     uint32_t reserved;
     uint32_t bind_count;
     struct sunder_key_bind *binds;
-    uint32_t fact_count;
-    struct sunder_key_fact *facts; /* Log order. Empty when wide. */
+    uint32_t fact_count; /* Log order. None when wide. */
+    uint8_t *raw;        /* The facts as the row has them, with room for one more; most rules never look at them. */
+    uint32_t raw_len;
 };
 
 /* Reads a key's row into the arena; strings in it are copies, so that it survives puts. */
 SUNDER_MUST_USE enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t domain, uint16_t space,
     struct sunder_str key, struct sunder_key_row *ret_row);
+
+/* Reads the facts of a row that is not wide: row->fact_count of them, in the arena. */
+SUNDER_MUST_USE enum sunder_err sunder_key_row_facts(const struct sunder_state *state,
+    const struct sunder_key_row *row, struct sunder_key_fact **ret_facts);
+
+/* Forgets all facts of the row itself. Fold only. */
+void sunder_key_row_clear(struct sunder_key_row *row);
 
 /* Writes it back. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_key_row_put(

@@ -24,7 +24,7 @@ static enum sunder_err exists(const struct sunder_judge *judge, const struct sun
         return sunder_series_first(&judge->state, &series, SUNDER_SPAN_ALL, ret_exists, &entry);
     }
     for (uint32_t f = 0; f < key->row.fact_count; f++) {
-        const struct sunder_key_fact *fact = &key->row.facts[f];
+        const struct sunder_key_fact *fact = &key->facts[f];
         bool mine = looker == NULL || ((key->match[f] >> looker->bit) & 1) != 0;
         for (uint32_t d = 0; mine && !fact->released && d < fact->duty_count; d++) {
             *ret_exists = *ret_exists || fact->duties[d] == wanted;

@@ -112,7 +112,7 @@ static enum sunder_err history(const struct search *search, const struct sunder_
         }
     }
     for (uint32_t f = 0; f < key->row.fact_count; f++) {
-        const struct sunder_key_fact *fact = &key->row.facts[f];
+        const struct sunder_key_fact *fact = &key->facts[f];
         if (((key->match[f] >> looker->bit) & 1) != 0 && counts(fact, span)) {
             mask |= mask_of(&search->elements, fact->duties, fact->duty_count, fact->phases);
         }
@@ -133,7 +133,7 @@ static enum sunder_err lowest(const struct search *search, const struct sunder_j
         return found ? SUNDER_OK : SUNDER_ERR_CORRUPT;
     }
     for (uint32_t f = 0; f < key->row.fact_count; f++) {
-        const struct sunder_key_fact *fact = &key->row.facts[f];
+        const struct sunder_key_fact *fact = &key->facts[f];
         bool mine = ((key->match[f] >> looker->bit) & 1) != 0 && counts(fact, span);
         if (mine && ((mask_of(&search->elements, fact->duties, fact->duty_count, fact->phases) >> element) & 1) != 0) {
             *ret_entry = (struct sunder_series_entry){.position = fact->position, .time_ms = fact->time_ms};
