@@ -56,6 +56,19 @@ static bool is_own(const struct explain *explain, const struct sunder_decision *
            sunder_str_equal(record->intent, explain->id);
 }
 
+static bool rests_on(const struct sunder_decision *decision, struct sunder_str act)
+{
+    for (uint32_t i = 0; i < decision->reason_count; i++) {
+        const struct sunder_reason *reason = &decision->reasons[i];
+        for (uint32_t j = 0; j < reason->evidence_count; j++) {
+            if (sunder_str_equal(reason->evidence[j].intent, act)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether the record is an act that some reason of the story names, and is not there yet. */
 static bool is_evidence(const struct explain *explain, const struct sunder_decision *record)
 {
@@ -67,13 +80,8 @@ static bool is_evidence(const struct explain *explain, const struct sunder_decis
     }
     for (uint32_t i = 0; i < explain->own_count; i++) {
         const struct sunder_decision *own = &explain->own[i].record;
-        for (uint32_t j = 0; j < own->reason_count; j++) {
-            for (uint32_t k = 0; k < own->reasons[j].evidence_count; k++) {
-                if (sunder_str_equal(own->reasons[j].evidence[k].intent, record->event) &&
-                    sunder_str_equal(own->tenant, record->tenant)) {
-                    return true;
-                }
-            }
+        if (sunder_str_equal(own->tenant, record->tenant) && rests_on(own, record->event)) {
+            return true;
         }
     }
     return false;

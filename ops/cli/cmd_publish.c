@@ -14,7 +14,7 @@
 
 #define SERVE_EVERY 64 /* Records between two looks at what came back. */
 #define BUCKETS 65536  /* Of ids waited for; a power of two. */
-#define LATENCY_NONE -1
+#define LATENCY_NONE (-1)
 
 /* An event that waits for its answer; ids are copied. The list of a bucket is in order of sending, so that a repeated id is
  * answered first come, first served. */

@@ -46,6 +46,7 @@ enum sunder_exit sunder_kafka_out_open(
     struct sunder_kafka_out *out = calloc(1, sizeof(*out));
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     if (out == NULL || conf == NULL) {
+        free(out);
         return SUNDER_EXIT_FAILED;
     }
     rd_kafka_conf_set_opaque(conf, out);
