@@ -69,29 +69,37 @@ static enum sunder_err check_act(struct sunder_judge *judge)
     return check_all(judge, several, SUNDER_STR("objects"));
 }
 
+#define KIND(name) (1u << SUNDER_EVENT_##name)
+#define ACTS (KIND(INTENT) | KIND(OBSERVED))
+#define ALL (ACTS | KIND(OUTCOME) | KIND(TASK) | KIND(DELEGATION) | KIND(CASE) | KIND(CONTROL))
+
 enum sunder_err sunder_judge_identify(struct sunder_judge *judge)
 {
     const struct sunder_event *event = judge->event;
     SUNDER_TRY(problems(judge));
+    /* Other kinds may carry these for their domain only; a bad one is then not there. */
     const struct {
+        uint32_t kinds;
         struct sunder_str text;
         struct sunder_str field;
     } fields[] = {
-        {event->id, SUNDER_STR("id")},
-        {event->tenant, SUNDER_STR("tenant")},
-        {event->principal, SUNDER_STR("principal")},
-        {event->task, SUNDER_STR("task")},
-        {event->case_id, SUNDER_STR("case")},
-        {event->object, SUNDER_STR("object")},
-        {event->intent, SUNDER_STR("intent")},
-        {event->from, SUNDER_STR("from")},
-        {event->to, SUNDER_STR("to")},
-        {event->subject, SUNDER_STR("subject")},
+        {ALL, event->id, SUNDER_STR("id")},
+        {ALL, event->tenant, SUNDER_STR("tenant")},
+        {ACTS | KIND(TASK), event->principal, SUNDER_STR("principal")},
+        {ACTS | KIND(TASK) | KIND(DELEGATION), event->task, SUNDER_STR("task")},
+        {ACTS | KIND(TASK) | KIND(CASE), event->case_id, SUNDER_STR("case")},
+        {ACTS | KIND(CASE), event->object, SUNDER_STR("object")},
+        {KIND(OUTCOME), event->intent, SUNDER_STR("intent")},
+        {KIND(DELEGATION), event->from, SUNDER_STR("from")},
+        {KIND(DELEGATION), event->to, SUNDER_STR("to")},
+        {KIND(CONTROL), event->subject, SUNDER_STR("subject")},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        SUNDER_TRY(check(judge, fields[i].text, fields[i].field));
+        if ((fields[i].kinds & (1u << event->kind)) != 0) {
+            SUNDER_TRY(check(judge, fields[i].text, fields[i].field));
+        }
     }
-    if (event->kind == SUNDER_EVENT_INTENT || event->kind == SUNDER_EVENT_OBSERVED) {
+    if (((1u << event->kind) & ACTS) != 0) {
         return check_act(judge);
     }
     SUNDER_TRY(check(judge, event->source, SUNDER_STR("source")));

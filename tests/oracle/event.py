@@ -97,8 +97,11 @@ def decode(value, policy, limits):
             event.fields["agent"] = event.source
         return event
     schema = dict(FIELDS[event.kind])
-    if event.kind in ("outcome", "case"):
-        schema.update({name: "text" for name in policy.domain if name not in schema})
+    if event.kind in ("outcome", "case"):  # They may name the domain's attributes; a bad one is not there.
+        for name in policy.domain:
+            value = event.data.get(name)
+            if name not in schema and isinstance(value, str) and is_identifier(value):
+                event.fields[name] = value
     for name, type_ in schema.items():
         if event.data.get(name) is not None:
             _member(event, name, type_, limits)
