@@ -39,7 +39,7 @@ def wait_for(condition, seconds, what, step=None):
 class Broker:
     """One broker (or more) on loopback, in a folder of its own."""
 
-    def __init__(self, folder, properties=(), brokers=1):
+    def __init__(self, folder, properties=(), brokers=1, heap=None):
         self.folder = str(folder)
         self.script = os.environ.get("SUNDER_KAFKA_LOCAL") or os.path.join(
             os.path.dirname(__file__), "..", "..", "ops", "kafka", "kafka-local")
@@ -47,6 +47,8 @@ class Broker:
         command = [self.script, "start", "-n", str(brokers), "-d", self.folder]
         for argument in arguments:
             command += ["-c", argument]
+        if heap:
+            command += ["-x", heap]
         # To a file: a broker inherits the pipes of the script that starts it, and would keep them open.
         with open(self.folder + ".start", "w+", encoding="utf-8") as log:
             code = subprocess.run(command, stdout=log, stderr=log, timeout=600, check=False).returncode
@@ -64,7 +66,7 @@ class Broker:
 
     def recreate(self, partitions=4, **topic_config):
         """Fresh topics: replay names the intents topic, so tests of bytes cannot have names of their own."""
-        self._delete(TOPICS)
+        self.delete(TOPICS)
         self._create([
             NewTopic(INTENTS, partitions, 1, config={
                 "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(EVENT_BYTES_MAX), **topic_config}),
@@ -74,10 +76,14 @@ class Broker:
         ])
         return partitions
 
+    def create(self, name, partitions):
+        """One more topic, with the broker's own settings."""
+        self._create([NewTopic(name, partitions, 1)])
+
     def _known(self):
         return set(self.admin.list_topics(timeout=10).topics)
 
-    def _delete(self, names):
+    def delete(self, names):
         there = [name for name in names if name in self._known()]
         if there:
             for future in self.admin.delete_topics(there).values():
