@@ -1,6 +1,6 @@
 /* One record of the decisions topic: what decide makes, proto/ writes and reads, and fold turns into state.
  *
- * A decision carries all that its own fold needs, so that the topic is the changelog (DESIGN: decide, fold, replay).
+ * A decision carries all that its own fold needs, so that the topic is the changelog.
  * Strings and arrays are views that live as long as the arena (decide, decode) or the event they came from.
  * Absent strings have at == NULL. Pure; any thread. */
 #pragma once
