@@ -17,7 +17,7 @@ def command(sunder, *args):
 
 
 def test_topics_are_made_as_a_node_wants_them_and_events_come_back_decided(sunder):
-    sunder.broker._delete(TOPICS)
+    sunder.broker.delete(TOPICS)
 
     made = command(sunder, "topics", "create", "--partitions", "3")
     again = command(sunder, "topics", "create", "--partitions", "3")
