@@ -139,6 +139,50 @@ static enum sunder_err judge_act(struct sunder_step *step)
     return sunder_answer_revocations(step, false);
 }
 
+/* The rows that almost every intent needs, so that they are fetched at once and not one after the other. */
+static void expect_rows(const struct sunder_judge *judge)
+{
+    const struct sunder_view *view = judge->state.view;
+    const struct sunder_event *event = judge->event;
+    if (view->expect == NULL || judge->domain_id == 0) {
+        return;
+    }
+    struct sunder_key rows[SUNDER_EXPECT_MAX];
+    struct sunder_str keys[SUNDER_EXPECT_MAX];
+    uint32_t count = 0;
+    const struct sunder_str names[] = {event->agent, event->principal, event->credential,
+        event->delegation.count > 0 ? event->delegation.at[0] : (struct sunder_str){0},
+        event->delegation.count > 1 ? event->delegation.at[1] : (struct sunder_str){0}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].at != NULL) {
+            sunder_key_start(&rows[count], SUNDER_TABLE_NAME, judge->tenant_id);
+            sunder_key_text(&rows[count++], names[i]);
+        }
+    }
+    sunder_key_start(&rows[count], SUNDER_TABLE_INTENT, judge->domain_id);
+    sunder_key_text(&rows[count++], event->id);
+    const struct {
+        uint16_t space;
+        struct sunder_str text;
+    } places[] = {
+        {SUNDER_SPACE_OBJECT, event->objects.count > 0 ? event->objects.at[0] : (struct sunder_str){0}},
+        {SUNDER_SPACE_OBJECT, event->objects.count > 1 ? event->objects.at[1] : (struct sunder_str){0}},
+        {SUNDER_SPACE_CASE, event->case_id},
+        {SUNDER_SPACE_TASK, event->task},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (places[i].text.at != NULL) {
+            sunder_key_start(&rows[count], SUNDER_TABLE_KEY, judge->domain_id);
+            sunder_key_u16(&rows[count], places[i].space);
+            sunder_key_text(&rows[count++], places[i].text);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = sunder_key_str(&rows[i]);
+    }
+    view->expect(view->ctx, keys, count);
+}
+
 enum sunder_err sunder_decide_intent(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
@@ -152,6 +196,7 @@ enum sunder_err sunder_decide_intent(struct sunder_step *step)
                 SUNDER_STR("` is part of the domain and absent"))));
         return stop(step, 2);
     }
+    expect_rows(judge);
     const struct sunder_record *copy = NULL;
     SUNDER_TRY(sunder_judge_copies(judge, &copy));
     if (copy != NULL) {

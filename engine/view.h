@@ -18,7 +18,12 @@ struct sunder_view {
      * store, or until the end of the step, whichever comes first.
      * SUNDER_ERR_NOT_FOUND: no such row; SUNDER_ERR_IO, SUNDER_ERR_CORRUPT: the store failed. */
     enum sunder_err (*get)(void *ctx, struct sunder_str key, struct sunder_str *ret_value);
+    /* Says that these rows are looked up next, so that their memory is on its way while the first one is read. A hint: it changes
+     * nothing and cannot fail. NULL when the store has no use for it. */
+    void (*expect)(void *ctx, const struct sunder_str *keys, uint32_t count);
 };
+
+#define SUNDER_EXPECT_MAX 16u /* Keys of one call that a store looks at. */
 
 /* What fold writes with: the same rows, changed one by one; the store groups them into transactions. */
 struct sunder_rows {

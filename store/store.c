@@ -163,9 +163,24 @@ static enum sunder_err remove_row(void *ctx, struct sunder_str key)
     return err;
 }
 
+/* Two rounds: the slots of all keys, then the rows they point to, so that the waits overlap. */
+static void expect(void *ctx, const struct sunder_str *keys, uint32_t count)
+{
+    struct sunder_store *store = ctx;
+    uint64_t hashes[SUNDER_EXPECT_MAX];
+    count = count < SUNDER_EXPECT_MAX ? count : SUNDER_EXPECT_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        hashes[i] = sunder_hash_key(store->seed, keys[i]);
+        store->verbs->expect(store, hashes[i], false);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        store->verbs->expect(store, hashes[i], true);
+    }
+}
+
 struct sunder_view sunder_store_view(struct sunder_store *store)
 {
-    return (struct sunder_view){.ctx = store, .get = get};
+    return (struct sunder_view){.ctx = store, .get = get, .expect = expect};
 }
 
 struct sunder_rows sunder_store_rows(struct sunder_store *store)

@@ -83,6 +83,21 @@ static enum sunder_err lsm_get(
     return err;
 }
 
+static void lsm_expect(struct sunder_store *store, uint64_t hash, bool rows)
+{
+    struct lsm *lsm = lsm_of(store);
+    if (rows) {
+        sunder_table_prefetch_row(lsm->active, hash);
+        sunder_table_prefetch_row(lsm->frozen, hash);
+        return;
+    }
+    sunder_table_prefetch(lsm->active, hash);
+    sunder_table_prefetch(lsm->frozen, hash);
+    if (lsm->filter != NULL) {
+        sunder_filter_prefetch(lsm->filter, hash);
+    }
+}
+
 static enum sunder_err lsm_put(
     struct sunder_store *store, uint64_t hash, struct sunder_str key, struct sunder_str value)
 {
@@ -283,6 +298,7 @@ static void lsm_destroy(struct sunder_store *store)
 
 static const struct sunder_store_verbs VERBS = {
     .get = lsm_get,
+    .expect = lsm_expect,
     .put = lsm_put,
     .remove = lsm_remove,
     .freeze = lsm_freeze,

@@ -32,6 +32,16 @@ static enum sunder_err mem_get(
     return SUNDER_OK;
 }
 
+static void mem_expect(struct sunder_store *store, uint64_t hash, bool rows)
+{
+    const struct sunder_table *table = mem_of(store)->table;
+    if (rows) {
+        sunder_table_prefetch_row(table, hash);
+    } else {
+        sunder_table_prefetch(table, hash);
+    }
+}
+
 static enum sunder_err mem_put(
     struct sunder_store *store, uint64_t hash, struct sunder_str key, struct sunder_str value)
 {
@@ -95,6 +105,7 @@ static void mem_destroy(struct sunder_store *store)
 
 static const struct sunder_store_verbs VERBS = {
     .get = mem_get,
+    .expect = mem_expect,
     .put = mem_put,
     .remove = mem_remove,
     .freeze = mem_freeze,

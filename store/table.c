@@ -152,6 +152,16 @@ void sunder_table_prefetch(const struct sunder_table *table, uint64_t hash)
     __builtin_prefetch(&table->slots[tag_of(hash) & (table->slots_count - 1)]);
 }
 
+void sunder_table_prefetch_row(const struct sunder_table *table, uint64_t hash)
+{
+    const struct slot *slot = &table->slots[tag_of(hash) & (table->slots_count - 1)];
+    if (slot->unit != 0) {
+        const struct sunder_table_row *row = row_at(table, slot->unit);
+        __builtin_prefetch(row);
+        __builtin_prefetch((const uint8_t *)row + 64); /* The key ends, and the value begins, in the next line. */
+    }
+}
+
 static uint32_t block_take(struct sunder_table *table, uint32_t size_class)
 {
     uint32_t unit = table->free_units[size_class];

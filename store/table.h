@@ -37,6 +37,8 @@ const struct sunder_table_row *sunder_table_find(
 
 /* Fetches the line of the index where a find of `hash` will begin, so that several misses of the cache overlap. */
 void sunder_table_prefetch(const struct sunder_table *table, uint64_t hash);
+/* The same for the row itself, once its slot is there. */
+void sunder_table_prefetch_row(const struct sunder_table *table, uint64_t hash);
 
 /* Sets a row or a tombstone. `value` must not lie in this table. SUNDER_ERR_FULL: nothing changed. */
 SUNDER_MUST_USE enum sunder_err sunder_table_put(

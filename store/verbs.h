@@ -12,6 +12,8 @@ struct sunder_store_verbs {
         uint64_t hash,
         struct sunder_str key,
         struct sunder_str *ret_value);
+    /* Hints; `rows`: the second round, when the slots of all keys have been asked for. */
+    void (*expect)(struct sunder_store *store, uint64_t hash, bool rows);
     enum sunder_err (*put)(
         struct sunder_store *store, uint64_t hash, struct sunder_str key, struct sunder_str value);
     enum sunder_err (*remove)(struct sunder_store *store, uint64_t hash, struct sunder_str key);

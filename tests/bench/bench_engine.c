@@ -287,6 +287,12 @@ static enum sunder_err traced_get(void *ctx, struct sunder_str key, struct sunde
     return trace->view.get(trace->view.ctx, key, ret_value);
 }
 
+static void traced_expect(void *ctx, const struct sunder_str *keys, uint32_t count)
+{
+    struct trace *trace = ctx;
+    trace->view.expect(trace->view.ctx, keys, count);
+}
+
 static enum sunder_err traced_put(void *ctx, struct sunder_str key, struct sunder_str value)
 {
     struct trace *trace = ctx;
@@ -375,7 +381,7 @@ static double now_seconds(void)
 
 static void run_batch(struct run *run, const struct sunder_event *events, uint32_t count)
 {
-    const struct sunder_view view = {&run->trace, traced_get};
+    const struct sunder_view view = {&run->trace, traced_get, traced_expect};
     const struct sunder_rows rows = {&run->trace, traced_put, traced_remove};
     for (uint32_t i = 0; i < count; i++) {
         sunder_arena_reset(&run->step);
