@@ -103,10 +103,18 @@ struct sunder_bus_message {
     uint64_t token;
 };
 
-/* Waits when too much is in flight. SUNDER_ERR_INVALID: this message can never be sent (too large); SUNDER_ERR_IO. */
+/* Takes a message for the next push, or pushes when there is no room. SUNDER_ERR_INVALID: this message can never be sent (too
+ * large); SUNDER_ERR_IO. */
 SUNDER_MUST_USE enum sunder_err sunder_bus_send(struct sunder_bus *bus,
     const struct sunder_bus_message *message,
     struct sunder_fail *reterr_fail);
+
+/* Hands what was sent to the clients, waiting while too much is in flight; in_turn only when what went before is
+ * acknowledged, or has waited long: to be called often. poll (in turn), batch_commit and flush push too. SUNDER_ERR_IO. */
+SUNDER_MUST_USE enum sunder_err sunder_bus_push(
+    struct sunder_bus *bus, struct sunder_fail *reterr_fail);
+SUNDER_MUST_USE enum sunder_err sunder_bus_push_in_turn(
+    struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 
 /* Waits until everything sent was delivered or failed. SUNDER_ERR_RETRY: not within the time. */
 SUNDER_MUST_USE enum sunder_err sunder_bus_flush(struct sunder_bus *bus, int wait_ms);

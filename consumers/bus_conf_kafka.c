@@ -41,8 +41,10 @@ static const struct setting SETTINGS[] = {
     {"check.crcs", "true", CONSUMERS, false},
     {"queued.min.messages", "20000", CONSUMERS, false},
     {"queued.max.messages.kbytes", "16384", CONSUMERS, false},
-    {"linger.ms", "1", BIT(BUS_FAST), false},
-    {"linger.ms", "5", BIT(BUS_TXN), false}, /* A commit sends at once what still lingers. */
+    {"linger.ms",
+        "0",
+        PRODUCERS,
+        false}, /* Batches come from push; the client waits by spinning. */
     {"message.timeout.ms", "30000", PRODUCERS, false},
     {"queue.buffering.max.messages", "200000", PRODUCERS, false},
     {"retry.backoff.ms", "20", BIT(BUS_FAST), false},

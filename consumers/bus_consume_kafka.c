@@ -380,6 +380,10 @@ enum sunder_err sunder_bus_poll(struct sunder_bus *bus,
         *reterr_fail = bus->trouble_fail;
         return (enum sunder_err)trouble;
     }
+    enum sunder_err err = bus->fast != NULL ? sunder_bus_push_in_turn(bus, reterr_fail) : SUNDER_OK;
+    if (err != SUNDER_OK) {
+        return err;
+    }
     if (bus->carry.count > 0) {
         take_carry(bus);
     }

@@ -41,7 +41,7 @@ static enum sunder_err allocate(struct sunder_bus *bus, struct sunder_fail *rete
             "no memory for %u partitions",
             bus->counts[SUNDER_BUS_INTENTS]);
     }
-    return SUNDER_OK;
+    return bus_stage_create(bus, reterr_fail);
 }
 
 static enum sunder_err join(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
@@ -212,6 +212,7 @@ void sunder_bus_destroy(struct sunder_bus **bus_at)
     if (bus->helper != NULL) {
         rd_kafka_destroy_flags(bus->helper, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     }
+    bus_stage_destroy(bus);
     free(bus->partitions);
     free(bus->batch);
     free(bus->tail_batch);

@@ -83,6 +83,9 @@ struct sunder_bus {
 
     struct rd_kafka_message_s **batch; /* Given by the last poll. */
     uint32_t batch_count;
+    uint64_t unacknowledged; /* Pushed, and no report yet. */
+    int64_t pushed_us;
+    struct bus_stage *stage; /* Sent, not yet pushed; bus_produce_kafka.c. */
     struct bus_carry carry;
     struct sunder_bus_record *records;
     struct sunder_wire_header *headers;
@@ -141,6 +144,9 @@ void bus_batch_clear(struct sunder_bus *bus);
 void bus_tail_clear(struct sunder_bus *bus);
 
 /* bus_produce_kafka.c */
+enum sunder_err bus_stage_create(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
+void bus_stage_clear(struct sunder_bus *bus);
+void bus_stage_destroy(struct sunder_bus *bus);
 enum sunder_err bus_out_topics(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 void bus_delivered(
     struct rd_kafka_s *producer, const struct rd_kafka_message_s *message, void *opaque);

@@ -253,6 +253,10 @@ enum sunder_err sunder_bus_batch_begin(struct sunder_bus *bus,
 enum sunder_err sunder_bus_batch_commit(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
 {
     SUNDER_MUST(bus->in_batch);
+    if (sunder_bus_push(bus, reterr_fail) != SUNDER_OK) {
+        return batch_error(
+            bus, bus_txn_abort(bus, reterr_fail)); /* The transaction had failed before. */
+    }
     return batch_error(bus, bus_txn_commit(bus, reterr_fail));
 }
 
@@ -260,6 +264,7 @@ void sunder_bus_batch_abort(struct sunder_bus *bus)
 {
     SUNDER_MUST(bus->in_batch);
     struct sunder_fail fail = {0};
+    bus_stage_clear(bus);
     bus->in_batch = false;
     enum bus_txn outcome = bus_txn_abort(bus, &fail);
     if (outcome != BUS_TXN_ABORTED) {

@@ -7,6 +7,8 @@
 #include "engine/base/must.h"
 
 #define WAIT_IDLE_MS 20   /* How late a rebalance or an answer of the bus may be noticed. */
+#define PUSH_US 10000     /* How long a batch that is a backlog keeps its first decisions. */
+#define PUSH_RECORDS 16   /* Records between two looks whether the clients are ready for more. */
 #define WAIT_BUSY_MS 1    /* While reports are awaited or a restore runs. */
 #define DRAIN_MS_MAX 2000 /* Of a session; beyond it the group would expel this node. */
 
@@ -181,15 +183,29 @@ static void tend_all(struct node *node)
     }
 }
 
+static void push(struct node *node)
+{
+    struct sunder_fail fail = {0};
+    if (!node->broken && sunder_bus_push_in_turn(node->bus, &fail) != SUNDER_OK) {
+        node_break(node, &fail);
+    }
+}
+
 static void judge_fast(struct node *node, const struct sunder_bus_record *records, uint32_t count)
 {
     struct sunder_partition_sink sink = node_sink(node);
-    for (uint32_t i = 0; i < count; i++) {
+    int64_t pushed_us = sunder_clock_us();
+    for (uint32_t i = 0; i < count && !node->broken; i++) {
         if (!judge(node, &records[i], &sink)) {
             sunder_bus_repeat(node->bus, i);
-            return;
+            break;
+        }
+        if (i % PUSH_RECORDS == PUSH_RECORDS - 1 && sunder_clock_us() - pushed_us > PUSH_US) {
+            push(node);
+            pushed_us = sunder_clock_us();
         }
     }
+    push(node);
 }
 
 /* The partitions of a batch with how far they will be; records that were judged before give none. */
