@@ -206,10 +206,10 @@ static bool space_has_requires(const struct sunder_policy *policy, uint16_t spac
 
 /* Ends the separation state under a key (S36); facts that `requires` may still ask for stay. */
 static enum sunder_err close_key(
-    const struct fold *fold, uint32_t domain, uint16_t space, struct sunder_str key, uint8_t flag)
+    const struct fold *fold, uint16_t space, struct sunder_str key, uint8_t flag)
 {
     struct sunder_key_row row;
-    SUNDER_TRY(sunder_key_row_get(&fold->state, domain, space, key, &row));
+    SUNDER_TRY(sunder_key_row_get(&fold->state, fold->domain, space, key, &row));
     row.closed = fold->record->source.offset;
     row.flags = (uint8_t)((row.flags & ~SUNDER_KEY_SATURATED) | flag);
     if (!space_has_requires(fold->state.policy, space)) {
@@ -221,9 +221,9 @@ static enum sunder_err close_key(
 static enum sunder_err fold_case(const struct fold *fold)
 {
     if (fold->record->case_id.at != NULL) {
-        return close_key(fold, fold->domain, SUNDER_SPACE_CASE, fold->record->case_id, SUNDER_KEY_CLOSED);
+        return close_key(fold, SUNDER_SPACE_CASE, fold->record->case_id, SUNDER_KEY_CLOSED);
     }
-    return close_key(fold, fold->domain, SUNDER_SPACE_OBJECT, fold->record->object, 0);
+    return close_key(fold, SUNDER_SPACE_OBJECT, fold->record->object, 0);
 }
 
 static enum sunder_err fold_task(const struct fold *fold)
@@ -238,7 +238,7 @@ static enum sunder_err fold_task(const struct fold *fold)
     }
     if (record->task_state == SUNDER_TASK_ENDED) {
         task.ended = true;
-        SUNDER_TRY(close_key(fold, fold->domain, SUNDER_SPACE_TASK, record->task, 0));
+        task.ended_at = record->source.offset;
     } else if (record->task_state != SUNDER_TASK_RENEWED) {
         task.principal = record->principal.at != NULL ? record->principal : task.principal;
         task.purpose = record->purpose.at != NULL ? record->purpose : task.purpose;

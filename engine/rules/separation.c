@@ -75,6 +75,10 @@ static struct sunder_span span_under(const struct search *search, const struct s
 {
     struct sunder_span span = search->window;
     span.after = row->closed; /* What stood before the closing record does not count (S36). */
+    const struct sunder_task *task = &search->judge->task;
+    if (row->space == SUNDER_SPACE_TASK && task->ended) {
+        span.after = task->ended_at; /* The task is the tenant's; its key has a row in each domain. */
+    }
     return span;
 }
 

@@ -84,6 +84,7 @@ enum sunder_err sunder_task_get(
         .has_expires = (flags & FLAG_EXPIRES) != 0,
     };
     task.expires_ms = sunder_in_i64(&in);
+    task.ended_at = sunder_in_i64(&in);
     task.principal = sunder_str_copy(state->arena, sunder_in_text(&in));
     task.purpose = sunder_str_copy(state->arena, sunder_in_text(&in));
     task.case_id = sunder_str_copy(state->arena, sunder_in_text(&in));
@@ -107,7 +108,7 @@ enum sunder_err sunder_task_put(
     const struct sunder_state *state, uint32_t tenant, struct sunder_str name, const struct sunder_task *task)
 {
     uint32_t size =
-        32 + task->principal.len + task->purpose.len + task->case_id.len + (2 * task->duty_count);
+        40 + task->principal.len + task->purpose.len + task->case_id.len + (2 * task->duty_count);
     for (uint32_t i = 0; i < task->agents.count; i++) {
         size += 2 + task->agents.at[i].len;
     }
@@ -115,6 +116,7 @@ enum sunder_err sunder_task_put(
     sunder_out_u8(&out, (uint8_t)((task->ended ? FLAG_ENDED : 0) | (task->has_duties ? FLAG_DUTIES : 0) |
                                   (task->has_agents ? FLAG_AGENTS : 0) | (task->has_expires ? FLAG_EXPIRES : 0)));
     sunder_out_i64(&out, task->expires_ms);
+    sunder_out_i64(&out, task->ended_at);
     sunder_out_text(&out, task->principal);
     sunder_out_text(&out, task->purpose);
     sunder_out_text(&out, task->case_id);

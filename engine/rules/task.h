@@ -8,6 +8,7 @@
 struct sunder_task {
     bool known;
     bool ended;
+    int64_t ended_at; /* position of the record that ended it; what stood before no longer counts `per: task` (S36) */
     bool has_duties; /* false: any duty */
     bool has_agents; /* false: any agent */
     bool has_expires;

@@ -108,6 +108,7 @@ class Domain:
         self.keys = {}            # (agent, idempotency key) -> [Remembered], latest last
         self.copies = {}
         self.closed_cases = {}    # case -> order of the closing record
+        self.ended_tasks = {}     # task -> order of the record that ended it
         self.closed_objects = {}  # object -> order of the latest closing record
         self.saturated = set()
         self.order = 0
@@ -133,7 +134,7 @@ class Domain:
             return self.closed_objects.get(key, 0)
         if rule.per == "case":
             return self.closed_cases.get(key, 0)
-        return 0
+        return self.ended_tasks.get(key, 0) if rule.per == "task" else 0
 
 
 def since(facts, now, within):

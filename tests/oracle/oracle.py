@@ -485,6 +485,8 @@ class Oracle:
             if event.get(one) is not None:
                 setattr(task, one, event.get(one))
         task.ended = word == "ended"
+        for each in tenant.domains.values() if task.ended else ():
+            each.ended_tasks[name] = each.next_order()
         self._recorded(event, names, place, now, more)
 
     def _delegation(self, event, tenant, domain, place):
