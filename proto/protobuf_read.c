@@ -214,6 +214,7 @@ static enum sunder_err message_value(
 static enum sunder_err slot_value(
     struct sunder_protobuf_reader *reader, const struct slot *slot, struct sunder_value *value)
 {
+    SUNDER_MUST(slot->field != NULL);
     if (slot->field->type == PROTOBUF_C_TYPE_MESSAGE) {
         return message_value(reader, slot, value);
     }
@@ -256,7 +257,7 @@ static enum sunder_err fill_lists(struct sunder_protobuf_reader *reader,
     while (any && err == SUNDER_OK && bytes.len != 0) {
         struct slot slot = {0};
         err = take_slot(reader, message, &bytes, &slot);
-        SUNDER_MUST(err == SUNDER_OK); /* The scan has been here. */
+        SUNDER_MUST(err == SUNDER_OK && slot.field != NULL); /* The scan has been here. */
         uint32_t index = (uint32_t)(slot.field - message->fields);
         if (content->items[index] != NULL) {
             err = slot_value(reader, &slot, content->items[index]);

@@ -56,7 +56,8 @@ void sunder_wire_decoder_destroy(struct sunder_wire_decoder **decoder)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    bool upper = c >= 'A' && c <= 'Z';
+    return (char)(upper ? c - 'A' + 'a' : c);
 }
 
 /* Whether `text` begins with `prefix`, which is lower case, whatever the case of its ASCII letters. */
@@ -312,6 +313,35 @@ static enum sunder_err decode_base64(struct sunder_wire_decoder *decoder,
     return sunder_wire_data_of_type(decoder, arena, type, data, envelope);
 }
 
+static bool is_named_exactly(struct sunder_str name, struct sunder_str expected)
+{
+    return name.len == expected.len && memcmp(name.at, expected.at, name.len) == 0;
+}
+
+/* Sets what a member of the event says; gives data_base64, if it is that. */
+static const struct sunder_value *take_member(
+    struct sunder_wire_envelope *envelope, const struct sunder_member *member)
+{
+    struct sunder_str name = member->name;
+    const struct sunder_value *value = &member->value;
+    if (is_named_exactly(name, SUNDER_STR("data"))) {
+        envelope->data = *value;
+    } else if (is_named_exactly(name, SUNDER_STR("id"))) {
+        envelope->id = text_of(value);
+    } else if (is_named_exactly(name, SUNDER_STR("source"))) {
+        envelope->source = text_of(value);
+    } else if (is_named_exactly(name, SUNDER_STR("specversion"))) {
+        envelope->specversion = text_of(value);
+    } else if (is_named_exactly(name, SUNDER_STR("time"))) {
+        envelope->bad_time = value->kind != SUNDER_VALUE_NULL && !is_time(text_of(value));
+    } else if (is_named_exactly(name, SUNDER_STR("type"))) {
+        envelope->type = text_of(value);
+    } else if (is_named_exactly(name, SUNDER_STR("data_base64"))) {
+        return value;
+    }
+    return NULL;
+}
+
 static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str text,
@@ -330,29 +360,13 @@ static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
     *envelope = (struct sunder_wire_envelope){0};
     const struct sunder_value *base64 = NULL;
     for (uint32_t i = 0; i < root.count; i++) {
-        struct sunder_str name = root.members[i].name;
-        const struct sunder_value *value = &root.members[i].value;
-        if (name.len == 2 && memcmp(name.at, "id", 2) == 0) {
-            envelope->id = text_of(value);
-        } else if (name.len == 4 && memcmp(name.at, "type", 4) == 0) {
-            envelope->type = text_of(value);
-        } else if (name.len == 4 && memcmp(name.at, "data", 4) == 0) {
-            envelope->data = *value;
-        } else if (name.len == 4 && memcmp(name.at, "time", 4) == 0) {
-            envelope->bad_time = value->kind != SUNDER_VALUE_NULL && !is_time(text_of(value));
-        } else if (name.len == 6 && memcmp(name.at, "source", 6) == 0) {
-            envelope->source = text_of(value);
-        } else if (name.len == 11 && memcmp(name.at, "specversion", 11) == 0) {
-            envelope->specversion = text_of(value);
-        } else if (name.len == 11 && memcmp(name.at, "data_base64", 11) == 0) {
-            base64 = value;
-        }
+        const struct sunder_value *found = take_member(envelope, &root.members[i]);
+        base64 = found != NULL ? found : base64;
     }
-    bool null_data = envelope->data.kind == SUNDER_VALUE_NULL;
     if (base64 == NULL || base64->kind == SUNDER_VALUE_NULL) {
         return SUNDER_OK;
     }
-    if (envelope->data.kind != SUNDER_VALUE_ABSENT && !null_data) {
+    if (envelope->data.kind != SUNDER_VALUE_ABSENT && envelope->data.kind != SUNDER_VALUE_NULL) {
         decoder->why = "data and data_base64 exclude each other";
         return SUNDER_ERR_MALFORMED;
     }

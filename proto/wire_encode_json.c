@@ -6,20 +6,25 @@
 #include "proto/wire_encode.h"
 #include "proto/wire_words.h"
 
-/* `text` is a piece of JSON that ends before the string, a comma and a name as a rule; written when the string is not empty. */
-#define PUT_OPTIONAL(out, text, str)                                                               \
-    do {                                                                                           \
-        if ((str).len != 0) {                                                                      \
-            SUNDER_JSON_PUT((out), text);                                                          \
-            sunder_json_put_string((out), (str));                                                  \
-        }                                                                                          \
-    } while (0)
+/* `text` is a piece of JSON that ends before the string, as a rule a comma and a name. */
+static inline void put_named(
+    struct sunder_json_out *out, const char *text, size_t len, struct sunder_str str)
+{
+    sunder_json_put(out, text, len);
+    sunder_json_put_string(out, str);
+}
 
-#define PUT_NAMED(out, text, str)                                                                  \
-    do {                                                                                           \
-        SUNDER_JSON_PUT((out), text);                                                              \
-        sunder_json_put_string((out), (str));                                                      \
-    } while (0)
+static inline void put_optional(
+    struct sunder_json_out *out, const char *text, size_t len, struct sunder_str str)
+{
+    if (str.len != 0) {
+        put_named(out, text, len, str);
+    }
+}
+
+/* The length of a literal is known when this is compiled, and its copy then is a few stores. */
+#define PUT_NAMED(out, text, str) put_named((out), (text), sizeof(text) - 1, (str))
+#define PUT_OPTIONAL(out, text, str) put_optional((out), (text), sizeof(text) - 1, (str))
 
 static void put_digest(struct sunder_json_out *out, const struct sunder_digest *digest)
 {
@@ -42,13 +47,16 @@ static void put_items(struct sunder_json_out *out, struct sunder_strs strs)
     SUNDER_JSON_PUT(out, "]");
 }
 
-#define PUT_LIST(out, text, strs)                                                                  \
-    do {                                                                                           \
-        if ((strs).count != 0) {                                                                   \
-            SUNDER_JSON_PUT((out), text);                                                          \
-            put_items((out), (strs));                                                              \
-        }                                                                                          \
-    } while (0)
+static inline void put_list(
+    struct sunder_json_out *out, const char *text, size_t len, struct sunder_strs strs)
+{
+    if (strs.count != 0) {
+        sunder_json_put(out, text, len);
+        put_items(out, strs);
+    }
+}
+
+#define PUT_LIST(out, text, strs) put_list((out), (text), sizeof(text) - 1, (strs))
 
 static void put_evidence(struct sunder_json_out *out, const struct sunder_reason *reason)
 {

@@ -39,10 +39,10 @@ enum {
 
 struct field {
     struct sunder_str name;
+    size_t at; /* Of the member in struct sunder_event. */
     enum field_type type;
     int kinds;
     int lenient_kinds;
-    size_t at; /* Of the member in struct sunder_event. */
     uint32_t count_max;
 };
 
@@ -51,8 +51,8 @@ struct field {
 
 #define FIELD(name, type, kinds, lenient_kinds, member, count_max)                                 \
     {                                                                                              \
-        {name, sizeof(name) - 1}, type, kinds, lenient_kinds,                                      \
-            offsetof(struct sunder_event, member), count_max                                       \
+        {name, sizeof(name) - 1}, offsetof(struct sunder_event, member), type, kinds,              \
+            lenient_kinds, count_max                                                               \
     }
 
 /* clang-format off */

@@ -9,7 +9,7 @@
 #include "proto/wire.h"
 
 /* The canonical text of an event is at most this long: numbers grow most ("1e20" to 21 digits). */
-#define SUNDER_WIRE_CANONICAL_BYTES (6u * SUNDER_EVENT_BYTES_MAX)
+#define SUNDER_WIRE_CANONICAL_BYTES ((size_t)6 * SUNDER_EVENT_BYTES_MAX)
 
 /* json     for events and records
  * scratch  SUNDER_WIRE_CANONICAL_BYTES: canonical text of an event, or a record written again

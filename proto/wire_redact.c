@@ -251,7 +251,10 @@ static void blank(struct sunder_wire_decoder *decoder, char *bytes, uint32_t fro
     char text[HASH_CHARS];
     write_hash(decoder, (struct sunder_str){bytes + from, end - from}, text);
     for (uint32_t i = from; i < end; i++) {
-        bytes[i] = i - from < HASH_CHARS ? text[i - from] : '*';
+        bytes[i] = '*';
+        if (i - from < HASH_CHARS) {
+            bytes[i] = text[i - from];
+        }
     }
 }
 
