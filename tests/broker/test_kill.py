@@ -15,6 +15,7 @@ from traffic import GARBAGE_COUNT, check_pairs, mixed
 COUNT = int(os.environ.get("SUNDER_KILL_INTENTS", "50000"))
 SEED = int(os.environ.get("SUNDER_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 KILLS = 5
+FENCED = 75
 WINDOW = 3000  # Intents in flight: work is under way whenever a node dies, and left when it is back.
 DEADLINE_S = 240
 
@@ -30,7 +31,7 @@ class Run:
         self.sent = 0
         total = len(traffic.records)
         self.kills = sorted(rng.sample(range(total // 20, total * 9 // 10), KILLS))
-        self.victims = []
+        self.victims, self.fenced = [], []
         self.waiting = None  # A killed node that comes back only when the other serves everything.
 
     def feed(self):
@@ -40,12 +41,21 @@ class Run:
             self.sent += 1
         self.producer.poll(0)
 
+    def supervise(self):
+        """As a supervisor does: a node that came back while another took its partitions over may be fenced, and starts again."""
+        for node in self.nodes:
+            if node is not self.waiting and not node.alive():
+                text = node.text()[-3000:]
+                assert node.ended() == FENCED, f"{node.name} ended:\n{text}"
+                self.fenced.append(node.name)
+                assert len(self.fenced) <= KILLS, f"fenced again and again: {self.fenced}"
+                node.start()
+
     def kill_one(self):
         if self.waiting is not None:
             self.waiting.start()
             self.waiting = None
         node = self.rng.choice(self.nodes)
-        node.must_run()
         node.kill()
         self.victims.append(node.name)
         self.kills.pop(0)
@@ -55,6 +65,7 @@ class Run:
             self.waiting = node
 
     def step(self):
+        self.supervise()
         self.feed()
         for record in self.decisions.poll(0.02):
             self.places.add((record.partition, record.value[record.value.rindex(b'"source":'):record.value.rindex(b'"seq"')]))
@@ -62,7 +73,6 @@ class Run:
             self.kill_one()
         if self.waiting is not None:
             other = next(node for node in self.nodes if node is not self.waiting)
-            other.must_run()
             if other.serving() == self.sunder.partitions:
                 self.waiting.start()
                 self.waiting = None
@@ -106,7 +116,8 @@ def test_five_kills_lose_nothing_and_double_nothing(sunder, delivery, tmp_path):
     run.run()
 
     intents = sunder.intents()
-    wait_for(lambda: sunder.settled(intents), 60, "the group's progress to reach the end of the intents")
+    wait_for(lambda: sunder.settled(intents), 60, "the group's progress to reach the end of the intents",
+             step=run.supervise)
     took = time.monotonic() - since
     ends = [node.term() for node in nodes]
 
@@ -115,7 +126,7 @@ def test_five_kills_lose_nothing_and_double_nothing(sunder, delivery, tmp_path):
     decisions = sunder.decisions()
     effective = Effective(decisions.to_end())
     expected = replay(tmp_path, BENCH, log)
-    print(f"{delivery}: killed {run.victims}, {took:.1f} s, {intents.count()} records on the intents, "
+    print(f"{delivery}: killed {run.victims}, fenced {run.fenced}, {took:.1f} s, {intents.count()} records on the intents, "
           f"{decisions.count()} on the decisions, {effective.copies} copies")
     check_chain(effective)
     check_equal(effective, expected)
