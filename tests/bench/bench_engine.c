@@ -19,11 +19,18 @@
 #define BATCH 4096u
 #define TRACE_EVENTS 20000u
 
-static const struct sunder_store_table TABLES[] = {
-    {SUNDER_TABLE_COUNTER, "counter"}, {SUNDER_TABLE_NAME, "name"}, {SUNDER_TABLE_TIME, "time"},
-    {SUNDER_TABLE_INTENT, "intent"}, {SUNDER_TABLE_RECORD, "record"}, {SUNDER_TABLE_RETRY, "retry"},
-    {SUNDER_TABLE_COPY, "copy"}, {SUNDER_TABLE_EDGES, "edges"}, {SUNDER_TABLE_TASK, "task"},
-    {SUNDER_TABLE_KEY, "key"}, {SUNDER_TABLE_SERIES, "series"}, {SUNDER_TABLE_MEMBER, "member"}};
+static const struct sunder_store_table TABLES[] = {{SUNDER_TABLE_COUNTER, "counter"},
+    {SUNDER_TABLE_NAME, "name"},
+    {SUNDER_TABLE_TIME, "time"},
+    {SUNDER_TABLE_INTENT, "intent"},
+    {SUNDER_TABLE_RECORD, "record"},
+    {SUNDER_TABLE_RETRY, "retry"},
+    {SUNDER_TABLE_COPY, "copy"},
+    {SUNDER_TABLE_EDGES, "edges"},
+    {SUNDER_TABLE_TASK, "task"},
+    {SUNDER_TABLE_KEY, "key"},
+    {SUNDER_TABLE_SERIES, "series"},
+    {SUNDER_TABLE_MEMBER, "member"}};
 
 struct workload {
     uint64_t random;
@@ -66,19 +73,41 @@ static const struct {
     uint32_t count;
     bool money;
 } DUTIES[] = {
-    {"vendor.create", {"erp.vendor.create", "erp.vendor.import", "portal.supplier.onboard"}, 3, false},
-    {"vendor.bank", {"erp.vendor.set_bank", "portal.supplier.bank_update", "erp.vendor.set_remit"}, 3, false},
+    {"vendor.create",
+        {"erp.vendor.create", "erp.vendor.import", "portal.supplier.onboard"},
+        3,
+        false},
+    {"vendor.bank",
+        {"erp.vendor.set_bank", "portal.supplier.bank_update", "erp.vendor.set_remit"},
+        3,
+        false},
     {"po.create", {"erp.po.create", "erp.po.amend", "portal.order.place"}, 3, true},
     {"po.approve", {"erp.po.approve", "workflow.po.release"}, 2, false},
     {"goods.receipt", {"wms.receipt.post", "erp.receipt.confirm", "wms.return.post"}, 3, false},
     {"invoice.post", {"erp.invoice.post", "ocr.invoice.book", "erp.creditnote.post"}, 3, true},
-    {"payment.submit", {"bank.payment.submit", "bank.batch.upload", "erp.payment.propose"}, 3, true},
+    {"payment.submit",
+        {"bank.payment.submit", "bank.batch.upload", "erp.payment.propose"},
+        3,
+        true},
     {"payment.confirm", {"bank.payment.confirm", "bank.batch.release"}, 2, false},
-    {"access.grant", {"iam.role.grant", "iam.key.issue", "iam.group.add", "vault.secret.share"}, 4, false},
+    {"access.grant",
+        {"iam.role.grant", "iam.key.issue", "iam.group.add", "vault.secret.share"},
+        4,
+        false},
     {"data.export", {"dw.table.export", "mail.attachment.send", "s3.object.share"}, 3, false},
     {"audit.purge", {"siem.index.purge", "log.retention.set"}, 2, false},
-    {"lookup", {"erp.vendor.read", "erp.po.read", "dw.query.run", "wiki.page.read", "mail.inbox.search",
-                   "crm.account.read", "bank.statement.read", "hr.person.read", "web.page.fetch"}, 9, false},
+    {"lookup",
+        {"erp.vendor.read",
+            "erp.po.read",
+            "dw.query.run",
+            "wiki.page.read",
+            "mail.inbox.search",
+            "crm.account.read",
+            "bank.statement.read",
+            "hr.person.read",
+            "web.page.fetch"},
+        9,
+        false},
 };
 #define LOOKUP 11u
 
@@ -102,7 +131,8 @@ static void reopen_slot(struct workload *w, uint32_t slot)
 
 static void workload_create(struct workload *w, uint32_t agents)
 {
-    *w = (struct workload){.random = 1, .agents = agents, .principals = agents / 5, .slots = agents / 2};
+    *w = (struct workload){
+        .random = 1, .agents = agents, .principals = agents / 5, .slots = agents / 2};
     w->now_ms = INT64_C(1767571200000);
     w->cumulative = need(calloc(agents, sizeof *w->cumulative));
     w->agent_of = need(calloc(agents, sizeof *w->agent_of));
@@ -154,7 +184,8 @@ static uint32_t pick_agent(struct workload *w)
     return w->agent_of[low];
 }
 
-static struct sunder_str print(struct sunder_arena *arena, const char *format, uint64_t a, uint64_t b)
+static struct sunder_str print(
+    struct sunder_arena *arena, const char *format, uint64_t a, uint64_t b)
 {
     char text[128];
 #pragma GCC diagnostic push
@@ -192,7 +223,8 @@ static void make_event(struct workload *w, struct sunder_arena *arena, struct su
     const char *tool = DUTIES[duty].tools[below(w, DUTIES[duty].count)];
     event->kind = SUNDER_EVENT_INTENT;
     w->now_ms += 1 + below(w, 518);
-    event->at = (struct sunder_source){SUNDER_STR("sunder.intents"), 0, (int64_t)w->serial, w->now_ms};
+    event->at =
+        (struct sunder_source){SUNDER_STR("sunder.intents"), 0, (int64_t)w->serial, w->now_ms};
     w->serial += 1;
     event->id = print(arena, "%016lx-%015lx", next_random(w), next_random(w) >> 4);
     for (uint32_t i = 0; i < 4; i++) {
@@ -204,7 +236,8 @@ static void make_event(struct workload *w, struct sunder_arena *arena, struct su
     event->tenant = print(arena, "t%02lu%s", principal % 50, (uint64_t)(uintptr_t) "");
     event->principal = print(arena, "p%06lu%s", principal, (uint64_t)(uintptr_t) "");
     struct sunder_str *chain = need(SUNDER_ARENA_NEW(arena, struct sunder_str, 2));
-    chain[0] = print(arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50, below(w, w->agents));
+    chain[0] = print(
+        arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50, below(w, w->agents));
     event->delegation = (struct sunder_strs){chain, 1};
     event->task = print(arena, "k%06lu.%lu", slot, w->generation[slot]);
     event->tool = sunder_str_of(tool);
@@ -212,12 +245,15 @@ static void make_event(struct workload *w, struct sunder_arena *arena, struct su
     struct sunder_str *object = need(SUNDER_ARENA_NEW(arena, struct sunder_str, 1));
     *object = print(arena, "object/R-%06lu%s", below(w, 1000000), (uint64_t)(uintptr_t) "");
     event->objects = (struct sunder_strs){object, 1};
-    event->case_id = print(arena, "c%07lu%s", w->slot_cases[slot][below(w, 2)], (uint64_t)(uintptr_t) "");
+    event->case_id =
+        print(arena, "c%07lu%s", w->slot_cases[slot][below(w, 2)], (uint64_t)(uintptr_t) "");
     struct sunder_member *args = need(SUNDER_ARENA_NEW(arena, struct sunder_member, 1));
     double c = unit(w);
     args->name = SUNDER_STR("data_class");
     args->value.kind = SUNDER_VALUE_STRING;
-    args->value.text = c < 0.955 ? SUNDER_STR("internal") : c < 0.995 ? SUNDER_STR("confidential") : SUNDER_STR("pii");
+    args->value.text = c < 0.955   ? SUNDER_STR("internal")
+                       : c < 0.995 ? SUNDER_STR("confidential")
+                                   : SUNDER_STR("pii");
     event->args = (struct sunder_value){.kind = SUNDER_VALUE_MAP, .count = 1, .members = args};
     if (DUTIES[duty].money) {
         spend(w, arena, event);
@@ -234,7 +270,11 @@ static double cpu_seconds(void)
 static void check(enum sunder_err err, const char *what, const struct sunder_fail *fail)
 {
     if (err != SUNDER_OK) {
-        (void)fprintf(stderr, "bench_engine: %s: %s %s\n", what, sunder_err_text(err), fail == NULL ? "" : fail->text);
+        (void)fprintf(stderr,
+            "bench_engine: %s: %s %s\n",
+            what,
+            sunder_err_text(err),
+            fail == NULL ? "" : fail->text);
         exit(1);
     }
 }
@@ -264,7 +304,8 @@ struct trace {
 
 static void note(struct trace *trace, struct sunder_str key, struct sunder_str value, bool put)
 {
-    if (!trace->on || trace->count == trace->max || trace->size - trace->used < key.len + (uint64_t)value.len) {
+    if (!trace->on || trace->count == trace->max ||
+        trace->size - trace->used < key.len + (uint64_t)value.len) {
         return;
     }
     trace->operations[trace->count] =
@@ -367,17 +408,8 @@ struct run {
     struct sunder_store *store;
     struct trace trace;
     struct sunder_arena step;
-    uint64_t verdicts[4];
-    double decide;
-    double fold;
+    uint64_t verdicts[4]; /* by enum sunder_verdict */
 };
-
-static double now_seconds(void)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-    return (double)at.tv_sec + ((double)at.tv_nsec / 1e9);
-}
 
 static void run_batch(struct run *run, const struct sunder_event *events, uint32_t count)
 {
@@ -389,7 +421,8 @@ static void run_batch(struct run *run, const struct sunder_event *events, uint32
         check(sunder_decide(run->policy, &view, &events[i], &run->step, &out), "decide", NULL);
         run->verdicts[out.records[0].verdict] += 1;
         for (uint32_t r = 0; r < out.count; r++) {
-            check(sunder_fold(run->policy, &view, &rows, &out.records[r], &run->step), "fold", NULL);
+            check(
+                sunder_fold(run->policy, &view, &rows, &out.records[r], &run->step), "fold", NULL);
         }
         if ((i & 255) == 0) {
             tend(run->store, (uint64_t)events[i].at.offset);
@@ -397,101 +430,165 @@ static void run_batch(struct run *run, const struct sunder_event *events, uint32
     }
 }
 
-int main(int argc, char **argv)
+/* CPU time and decisions since a row of the table was printed. */
+struct progress {
+    uint64_t done;
+    double spent;
+    uint64_t last_done;
+    double last_spent;
+    uint64_t report; /* The next row. */
+    uint64_t traced;
+    double traced_spent;
+};
+
+static void print_progress(struct progress *progress, const struct trace *trace, uint64_t total)
 {
-    if (argc < 2) {
-        (void)fprintf(stderr, "usage: bench_engine POLICY [EVENTS [AGENTS [DIRECTORY]]]\n");
-        return 2;
+    if (progress->done < progress->report && progress->done != total) {
+        return;
     }
-    uint64_t total = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
-    uint32_t agents = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100000;
+    double done = (double)progress->done;
+    double ns =
+        (progress->spent - progress->last_spent) * 1e9 / (done - (double)progress->last_done);
+    (void)printf("%12lu %14.0f %12.0f %10.1f %10.1f %12.1f\n",
+        progress->done,
+        1e9 / ns,
+        ns,
+        (double)trace->gets / done,
+        (double)trace->puts / done,
+        (double)anonymous_kib() / 1024.0);
+    (void)fflush(stdout);
+    progress->last_spent = progress->spent;
+    progress->last_done = progress->done;
+    progress->report =
+        progress->report < 1000000 ? progress->report * 10 : progress->report + 1000000;
+}
+
+/* Decides `total` events in batches; making them is not counted. The last TRACE_EVENTS are traced. */
+static struct progress run_all(struct run *run, struct workload *w, uint64_t total)
+{
+    struct sunder_arena arena = sunder_arena_of(need(malloc((size_t)32 << 20)), (size_t)32 << 20);
+    struct sunder_event *events = need(calloc(BATCH, sizeof *events));
+    struct progress progress = {.report = 10000};
+    uint64_t traced_from = total > TRACE_EVENTS ? total - TRACE_EVENTS : 0;
+    (void)printf("%12s %14s %12s %10s %10s %12s\n",
+        "facts",
+        "decisions/s",
+        "ns/decision",
+        "gets",
+        "puts",
+        "anon MiB");
+    while (progress.done < total) {
+        uint32_t count = total - progress.done < BATCH ? (uint32_t)(total - progress.done) : BATCH;
+        sunder_arena_reset(&arena);
+        for (uint32_t i = 0; i < count; i++) {
+            make_event(w, &arena, &events[i]);
+        }
+        run->trace.on = progress.done >= traced_from;
+        double start = cpu_seconds();
+        run_batch(run, events, count);
+        double took = cpu_seconds() - start;
+        progress.spent += took;
+        if (run->trace.on) {
+            progress.traced_spent += took;
+            progress.traced += count;
+        }
+        progress.done += count;
+        print_progress(&progress, &run->trace, total);
+    }
+    free(events);
+    free(arena.memory);
+    return progress;
+}
+
+/* What a node with state on disk pays at last. Gives the CPU time. */
+static double flush_all(struct sunder_store *store, uint64_t serial)
+{
+    double start = cpu_seconds();
+    struct sunder_store_mark mark = {.len = sizeof serial};
+    memcpy(mark.bytes, &serial, sizeof serial);
+    sunder_store_mark(store, &mark);
     struct sunder_fail fail = {0};
-    struct sunder_policy_load *load = NULL;
-    check(sunder_policy_load(argv[1], &load, &fail), "policy", &fail);
+    check(sunder_store_flush(store, &fail), "flush", &fail);
+    return cpu_seconds() - start;
+}
+
+static void print_totals(struct run *run, const struct progress *progress)
+{
+    double total = (double)progress->done;
+    (void)printf("all of it, last flush included: %.0f decisions/s of one core (%.0f ns); allow "
+                 "%lu deny %lu\n",
+        total / progress->spent,
+        progress->spent * 1e9 / total,
+        run->verdicts[SUNDER_VERDICT_ALLOW],
+        run->verdicts[SUNDER_VERDICT_DENY]);
+    for (size_t i = 0; i < sizeof TABLES / sizeof TABLES[0]; i++) {
+        (void)printf("  %-8s %6.2f gets %6.2f puts per decision\n",
+            TABLES[i].name,
+            (double)run->trace.gets_of[TABLES[i].id] / total,
+            (double)run->trace.puts_of[TABLES[i].id] / total);
+    }
+    double bare = repeat_trace(&run->trace);
+    (void)printf("limit: the bare store does the row operations of the last %lu decisions in %.0f "
+                 "ns each; ratio %.2f\n",
+        progress->traced,
+        bare * 1e9 / (double)progress->traced,
+        progress->traced_spent / bare);
+}
+
+/* An empty store, in memory without a directory, and room for the trace. */
+static void run_create(struct run *run, const char *directory)
+{
     struct sunder_store_options options = {
-        .kind = argc > 4 ? SUNDER_STORE_KIND_LMDB : SUNDER_STORE_KIND_MEMORY,
-        .directory = argc > 4 ? argv[4] : NULL,
+        .kind = directory != NULL ? SUNDER_STORE_KIND_LMDB : SUNDER_STORE_KIND_MEMORY,
+        .directory = directory,
         .tables = TABLES,
         .table_count = sizeof TABLES / sizeof TABLES[0],
         .identity = SUNDER_STR("bench"),
         .start_empty = true,
     };
-    struct run run = {.policy = sunder_policy_load_policy(load)};
     struct sunder_store_opened opened;
-    check(sunder_store_open(&options, &run.store, &opened, &fail), "store", &fail);
-    run.trace = (struct trace){.view = sunder_store_view(run.store), .rows = sunder_store_rows(run.store)};
-    run.trace.max = TRACE_EVENTS * 64;
-    run.trace.size = (uint64_t)TRACE_EVENTS * 16384;
-    run.trace.operations = need(calloc(run.trace.max, sizeof *run.trace.operations));
-    run.trace.bytes = need(malloc(run.trace.size));
-    run.step = sunder_arena_of(need(malloc((size_t)8 << 20)), (size_t)8 << 20);
-    struct sunder_arena arena = sunder_arena_of(need(malloc((size_t)32 << 20)), (size_t)32 << 20);
-    struct sunder_event *events = need(calloc(BATCH, sizeof *events));
+    struct sunder_fail fail = {0};
+    check(sunder_store_open(&options, &run->store, &opened, &fail), "store", &fail);
+    run->trace = (struct trace){
+        .view = sunder_store_view(run->store), .rows = sunder_store_rows(run->store)};
+    run->trace.max = TRACE_EVENTS * 64;
+    run->trace.size = (uint64_t)TRACE_EVENTS * 16384;
+    run->trace.operations = need(calloc(run->trace.max, sizeof *run->trace.operations));
+    run->trace.bytes = need(malloc(run->trace.size));
+    run->step = sunder_arena_of(need(malloc((size_t)8 << 20)), (size_t)8 << 20);
+}
+
+static void run_destroy(struct run *run)
+{
+    free(run->step.memory);
+    free(run->trace.operations);
+    free(run->trace.bytes);
+    sunder_store_destroy(&run->store);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t total = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
+    uint32_t agents = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100000;
+    if (argc < 2 || total == 0 || agents < 5) {
+        (void)fprintf(stderr, "usage: bench_engine POLICY [EVENTS [AGENTS [DIRECTORY]]]\n");
+        return 2;
+    }
+    const char *directory = argc > 4 ? argv[4] : NULL;
+    struct sunder_fail fail = {0};
+    struct sunder_policy_load *load = NULL;
+    check(sunder_policy_load(argv[1], &load, &fail), "policy", &fail);
+    struct run run = {.policy = sunder_policy_load_policy(load)};
+    run_create(&run, directory);
     struct workload w;
     workload_create(&w, agents);
-
-    double spent = 0;
-    double last_spent = 0;
-    uint64_t last_done = 0;
-    uint64_t report = 10000;
-    uint64_t traced_from = total > TRACE_EVENTS ? total - TRACE_EVENTS : 0;
-    double traced_spent = 0;
-    uint64_t traced = 0;
-    (void)printf("%12s %14s %12s %10s %10s %12s\n", "facts", "decisions/s", "ns/decision", "gets", "puts", "anon MiB");
-    for (uint64_t done = 0; done < total;) {
-        uint32_t count = total - done < BATCH ? (uint32_t)(total - done) : BATCH;
-        sunder_arena_reset(&arena);
-        for (uint32_t i = 0; i < count; i++) {
-            make_event(&w, &arena, &events[i]);
-        }
-        run.trace.on = done >= traced_from;
-        double start = cpu_seconds();
-        run_batch(&run, events, count);
-        double took = cpu_seconds() - start;
-        spent += took;
-        if (run.trace.on) {
-            traced_spent += took;
-            traced += count;
-        }
-        done += count;
-        if (done >= report || done == total) {
-            double ns = (spent - last_spent) * 1e9 / (double)(done - last_done);
-            (void)printf("%12lu %14.0f %12.0f %10.1f %10.1f %12.1f\n", done, 1e9 / ns, ns,
-                (double)run.trace.gets / (double)done, (double)run.trace.puts / (double)done,
-                (double)anonymous_kib() / 1024.0);
-            (void)fflush(stdout);
-            last_spent = spent;
-            last_done = done;
-            report = report < 1000000 ? report * 10 : report + 1000000;
-        }
+    struct progress progress = run_all(&run, &w, total);
+    if (directory != NULL) {
+        progress.spent += flush_all(run.store, w.serial);
     }
-    double drain = cpu_seconds();
-    if (argc > 4) {
-        uint64_t serial = w.serial;
-        struct sunder_store_mark mark = {.len = sizeof serial};
-        memcpy(mark.bytes, &serial, sizeof serial);
-        sunder_store_mark(run.store, &mark);
-        check(sunder_store_flush(run.store, &fail), "flush", &fail);
-    }
-    spent += cpu_seconds() - drain;
-    (void)printf("all of it, last flush included: %.0f decisions/s of one core (%.0f ns); allow %lu deny %lu\n",
-        (double)total / spent, spent * 1e9 / (double)total, run.verdicts[SUNDER_VERDICT_ALLOW],
-        run.verdicts[SUNDER_VERDICT_DENY]);
-    for (size_t i = 0; i < sizeof TABLES / sizeof TABLES[0]; i++) {
-        (void)printf("  %-8s %6.2f gets %6.2f puts per decision\n", TABLES[i].name,
-            (double)run.trace.gets_of[TABLES[i].id] / (double)total,
-            (double)run.trace.puts_of[TABLES[i].id] / (double)total);
-    }
-    double bare = repeat_trace(&run.trace);
-    (void)printf("limit: the bare store does the row operations of the last %lu decisions in %.0f ns each; ratio %.2f\n",
-        traced, bare * 1e9 / (double)traced, traced_spent / bare);
+    print_totals(&run, &progress);
     workload_destroy(&w);
-    free(events);
-    free(arena.memory);
-    free(run.step.memory);
-    free(run.trace.operations);
-    free(run.trace.bytes);
-    sunder_store_destroy(&run.store);
+    run_destroy(&run);
     sunder_policy_load_destroy(&load);
     return 0;
 }
