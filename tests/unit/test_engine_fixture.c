@@ -5,6 +5,7 @@
 
 #include "engine/policy/policy_compile.h"
 #include "proto/doc.h"
+#include "tests/support/random.h"
 
 enum {
     ARENA_BYTES = 4 * 1024 * 1024,
@@ -43,6 +44,10 @@ static enum sunder_err get(void *ctx, struct sunder_str key, struct sunder_str *
     rig->gets += 1;
     if (rig->gets == rig->fail_get) {
         return rig->fail;
+    }
+    if (rig->damaged.at != NULL && sunder_str_equal(rig->damaged_key, key)) {
+        *ret_value = rig->damaged;
+        return SUNDER_OK;
     }
     for (uint32_t i = rig->held_count; i > 0; i--) {
         const struct rig_held *held = &rig->held[i - 1];
@@ -146,6 +151,7 @@ void rig_destroy(struct rig **rig)
         free((void *)(uintptr_t)(*rig)->keys[i].at);
     }
     free((*rig)->keys);
+    free((void *)(uintptr_t)(*rig)->damaged.at);
     free((*rig)->arena.memory);
     free((*rig)->events.memory);
     free((*rig)->held_arena.memory);
@@ -195,10 +201,60 @@ struct sunder_str rig_row(struct rig *rig, struct sunder_str key)
     return value;
 }
 
-void rig_set_row(struct rig *rig, struct sunder_str key, struct sunder_str value)
+void rig_damage(struct rig *rig, struct sunder_str key, struct sunder_str value)
 {
-    remember(rig, key);
-    assert_int_equal(rig->inner_rows.put(rig->inner_rows.ctx, key, value), SUNDER_OK);
+    free((void *)(uintptr_t)rig->damaged.at);
+    rig->damaged = (struct sunder_str){0};
+    if (value.at == NULL) {
+        return;
+    }
+    char *copy = malloc(value.len == 0 ? 1 : value.len);
+    assert_non_null(copy);
+    memcpy(copy, value.at, value.len);
+    rig->damaged_key = key;
+    rig->damaged = (struct sunder_str){copy, value.len};
+}
+
+static enum sunder_err read_damaged(
+    struct rig *rig, struct sunder_str key, struct sunder_str value, rig_read *read)
+{
+    rig_damage(rig, key, value);
+    sunder_arena_reset(&rig->arena);
+    enum sunder_err err = read(rig);
+    rig_damage(rig, key, (struct sunder_str){0});
+    return err;
+}
+
+void rig_assert_cuts_are_corrupt(struct rig *rig, struct sunder_str key, rig_read *read)
+{
+    struct sunder_str row = rig_row(rig, key);
+    uint32_t step = row.len < 2000 ? 1 : 7;
+    for (uint32_t len = 0; len < row.len; len += step) {
+        enum sunder_err err = read_damaged(rig, key, (struct sunder_str){row.at, len}, read);
+        if (err != SUNDER_ERR_CORRUPT) {
+            print_error("%u of %u bytes: %s\n", len, row.len, sunder_err_text(err));
+        }
+        assert_int_equal(err, SUNDER_ERR_CORRUPT);
+    }
+    assert_int_equal(read_damaged(rig, key, row, read), SUNDER_OK);
+}
+
+void rig_assert_damage_is_safe(
+    struct rig *rig, struct sunder_str key, rig_read *read, uint64_t *random)
+{
+    struct sunder_str row = rig_row(rig, key);
+    char *bytes = malloc(row.len);
+    assert_non_null(bytes);
+    memcpy(bytes, row.at, row.len);
+    for (uint32_t round = 0; round < 2000; round++) {
+        uint32_t at = test_random_below(random, row.len);
+        char was = bytes[at];
+        bytes[at] = (char)test_random(random);
+        enum sunder_err err = read_damaged(rig, key, (struct sunder_str){bytes, row.len}, read);
+        assert_true(err == SUNDER_OK || err == SUNDER_ERR_CORRUPT || err == SUNDER_ERR_FULL);
+        bytes[at] = was;
+    }
+    free(bytes);
 }
 
 static void assert_rows_of(struct rig *from, struct rig *other)

@@ -21,6 +21,7 @@ struct rig_held {
 /* gets, puts   calls so far, counted from 1
  * fail_get     the number of the get that fails with `fail`, 0: none; fail_put: the same for put and remove
  * holds        writes are held back: the store stays as it is, reads see what is held
+ * damaged      what a get of damaged_key finds instead of its row; a block of its own, so that a read beyond it shows
  * keys         of every row that was ever written, once each */
 struct rig {
     const struct sunder_policy *policy;
@@ -41,6 +42,8 @@ struct rig {
     struct sunder_arena held_arena;
     struct rig_held held[1024];
     uint32_t held_count;
+    struct sunder_str damaged_key;
+    struct sunder_str damaged;
     struct sunder_str *keys;
     uint32_t key_count;
     int64_t offset; /* of the next event */
@@ -59,8 +62,14 @@ void rig_hold(struct rig *rig, bool holds);
 
 /* A row as it is now; absent when there is none. */
 struct sunder_str rig_row(struct rig *rig, struct sunder_str key);
-/* Sets a row, as a damaged store would have it. */
-void rig_set_row(struct rig *rig, struct sunder_str key, struct sunder_str value);
+/* Lets gets of this key (one that lives as long as the rig) find other bytes than its row; an absent value: its row again. */
+void rig_damage(struct rig *rig, struct sunder_str key, struct sunder_str value);
+/* Damages a row in every way and reads it by `read`. Each cut gives CORRUPT, the whole row OK; with other bytes in it there is an
+ * error of the engine's or another row, never a read beyond the bytes. */
+typedef enum sunder_err rig_read(struct rig *rig);
+void rig_assert_cuts_are_corrupt(struct rig *rig, struct sunder_str key, rig_read *read);
+void rig_assert_damage_is_safe(
+    struct rig *rig, struct sunder_str key, rig_read *read, uint64_t *random);
 /* Fails the test unless both have the same rows. */
 void rig_assert_same_rows(struct rig *a, struct rig *b);
 /* How many rows of a table there are. */
