@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 /* A step of decide: the judgement and what comes out. */
 struct sunder_step {

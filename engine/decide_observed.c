@@ -79,8 +79,8 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_OBSERVED);
     bool found = false;
     int64_t time_ms = 0;
-    SUNDER_TRY(sunder_copy_find(
-        &judge->state, judge->domain_id, judge->event->source, judge->event->id, &found, &time_ms));
+    struct sunder_copy copy = {judge->domain_id, judge->event->source, judge->event->id};
+    SUNDER_TRY(sunder_copy_find(&judge->state, copy, &found, &time_ms));
     uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
     if (found && age < (uint64_t)judge->state.policy->horizon_ms) {
         record.duplicate = true;

@@ -34,8 +34,8 @@ static enum sunder_err is_copy(const struct sunder_step *step, bool *ret_copy)
 {
     const struct sunder_judge *judge = &step->judge;
     int64_t time_ms = 0;
-    SUNDER_TRY(sunder_copy_find(
-        &judge->state, judge->domain_id, judge->event->source, judge->event->id, ret_copy, &time_ms));
+    struct sunder_copy copy = {judge->domain_id, judge->event->source, judge->event->id};
+    SUNDER_TRY(sunder_copy_find(&judge->state, copy, ret_copy, &time_ms));
     uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
     *ret_copy = *ret_copy && age < (uint64_t)judge->state.policy->horizon_ms;
     return SUNDER_OK;

@@ -49,7 +49,7 @@ enum sunder_home_kind sunder_home(const struct sunder_policy *policy, const stru
 
 /* Judges one event that lies on its home (or is unreadable). Results live in `arena`.
  *   view   state before the event
- * SUNDER_ERR_FULL: the arena has no room; the caller must deny by sunder_decide_full.
+ * SUNDER_ERR_FULL: the arena has no room; the caller denies the event (limit_reached) without state.
  * SUNDER_ERR_IO, SUNDER_ERR_CORRUPT: the view failed; nothing was decided. */
 SUNDER_MUST_USE enum sunder_err sunder_decide(const struct sunder_policy *policy, const struct sunder_view *view,
     const struct sunder_event *event, struct sunder_arena *arena, struct sunder_outputs *ret_outputs);

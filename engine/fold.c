@@ -117,8 +117,8 @@ static enum sunder_err fold_decision(const struct fold *fold)
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
         SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
-        SUNDER_TRY(sunder_record_index_retry(
-            &fold->state, fold->domain, agent.id, decision->idempotency_key, record.position));
+        struct sunder_retry retry = {fold->domain, agent.id, decision->idempotency_key};
+        SUNDER_TRY(sunder_record_index_retry(&fold->state, retry, record.position));
     }
     if (record.reached_rules) {
         SUNDER_TRY(sunder_fact_attempt(&fold->state, fold->scope, &record));
@@ -359,8 +359,8 @@ enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sun
         return SUNDER_OK;
     }
     if (remembers_copy) {
-        SUNDER_TRY(sunder_copy_put(
-            &fold.state, fold.domain, record->publisher, record->event, record->stream_time_ms));
+        struct sunder_copy copy = {fold.domain, record->publisher, record->event};
+        SUNDER_TRY(sunder_copy_put(&fold.state, copy, record->stream_time_ms));
     }
     return fold_kind(&fold);
 }

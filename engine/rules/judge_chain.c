@@ -1,4 +1,4 @@
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 /* Keeps the edges that apply: of no task, of the intent's, or any when it has none; but not those whose task has ended. */
 static enum sunder_err applicable(struct sunder_judge *judge, struct sunder_edges *edges)

@@ -1,6 +1,6 @@
 #include "engine/base/decimal.h"
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 #include "engine/rules/rule_marks.h"
 
 /* Which of the intent's subjects a fact counts for. */

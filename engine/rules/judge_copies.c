@@ -28,8 +28,8 @@ static enum sunder_err by_retry_key(
     SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, event->agent, &agent));
     bool found = false;
     if (agent.id != 0) {
-        SUNDER_TRY(sunder_record_find_retry(
-            &judge->state, judge->domain_id, agent.id, event->idempotency_key, &found, record));
+        struct sunder_retry retry = {judge->domain_id, agent.id, event->idempotency_key};
+        SUNDER_TRY(sunder_record_find_retry(&judge->state, retry, &found, record));
     }
     if (!found || !live(judge, record->decided_ms)) {
         return SUNDER_OK;

@@ -1,5 +1,5 @@
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 static struct sunder_value text_value(struct sunder_str text)
 {

@@ -1,4 +1,4 @@
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 /* Engine reasons by (code, field), rules by name: the order in which they are reported (S40). */
 static int order(const struct sunder_reason *a, const struct sunder_reason *b)

@@ -1,4 +1,4 @@
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 static struct sunder_value text_value(struct sunder_str text)
 {

@@ -2,7 +2,7 @@
  * own value, is over `max`. */
 #include "engine/base/decimal.h"
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 /* What the window holds for one (subject, key). total: millionths, with the new intent. */
 struct measure {
@@ -56,20 +56,19 @@ static enum sunder_err distinct(struct sunder_judge *judge, const struct sunder_
     struct sunder_name own;
     SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, candidate->value.text, &own));
     size_t mark = sunder_arena_mark(judge->state.arena);
-    struct sunder_series_entry *entries = NULL;
-    uint32_t count = 0;
+    struct sunder_series_list list = {0};
     if (measure->series.subject != 0) {
-        SUNDER_TRY(sunder_series_latest(&judge->state, &measure->series, measure->span, 0, &entries, &count));
+        SUNDER_TRY(sunder_series_latest(&judge->state, &measure->series, measure->span, 0, &list));
     }
-    sort_by_value(entries, count);
+    sort_by_value(list.at, list.count);
     uint64_t different = 0;
     bool known = false;
-    for (uint32_t i = 0; i < count; i++) {
-        different += i == 0 || entries[i].value != entries[i - 1].value ? 1 : 0;
-        known = known || (own.id != 0 && entries[i].value == (int64_t)own.id);
+    for (uint32_t i = 0; i < list.count; i++) {
+        different += i == 0 || list.at[i].value != list.at[i - 1].value ? 1 : 0;
+        known = known || (own.id != 0 && list.at[i].value == (int64_t)own.id);
     }
     sunder_arena_rewind(judge->state.arena, mark);
-    measure->count = count;
+    measure->count = list.count;
     measure->total = (sunder_int128)(different + (known ? 0 : 1)) * SUNDER_DECIMAL_ONE;
     return SUNDER_OK;
 }
@@ -113,26 +112,25 @@ static enum sunder_err evidence(struct sunder_judge *judge, const struct sunder_
     if (measure->series.subject == 0) {
         return SUNDER_OK;
     }
-    struct sunder_series_entry *entries = NULL;
-    uint32_t count = 0;
+    struct sunder_series_list facts;
     SUNDER_TRY(sunder_series_latest(
-        &judge->state, &measure->series, measure->span, SUNDER_LIMIT_EVIDENCE_MAX, &entries, &count));
-    struct sunder_evidence *list = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_evidence, count);
+        &judge->state, &measure->series, measure->span, SUNDER_LIMIT_EVIDENCE_MAX, &facts));
+    struct sunder_evidence *list = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_evidence, facts.count);
     if (list == NULL) {
         return SUNDER_ERR_FULL;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < facts.count; i++) {
         struct sunder_record record;
-        SUNDER_TRY(sunder_record_get(&judge->state, entries[i].position, &record));
+        SUNDER_TRY(sunder_record_get(&judge->state, facts.at[i].position, &record));
         list[i] = (struct sunder_evidence){
             .intent = record.intent,
             .agent = record.subjects.at[0],
             .duty = duty_of(judge, rule, &record),
-            .time_ms = entries[i].time_ms,
+            .time_ms = facts.at[i].time_ms,
         };
     }
     reason->evidence = list;
-    reason->evidence_count = count;
+    reason->evidence_count = facts.count;
     return SUNDER_OK;
 }
 

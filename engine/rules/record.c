@@ -198,11 +198,11 @@ static void intent_key(struct sunder_key *key, uint32_t domain, struct sunder_st
     sunder_key_text(key, intent);
 }
 
-static void retry_key(struct sunder_key *key, uint32_t domain, uint32_t agent, struct sunder_str idempotency_key)
+static void retry_key(struct sunder_key *key, struct sunder_retry retry)
 {
-    sunder_key_start(key, SUNDER_TABLE_RETRY, domain);
-    sunder_key_u32(key, agent);
-    sunder_key_text(key, idempotency_key);
+    sunder_key_start(key, SUNDER_TABLE_RETRY, retry.domain);
+    sunder_key_u32(key, retry.agent);
+    sunder_key_text(key, retry.idempotency_key);
 }
 
 enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain, struct sunder_str intent,
@@ -213,11 +213,11 @@ enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t do
     return find_at(state, &key, ret_found, ret_record);
 }
 
-enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t domain, uint32_t agent,
-    struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record)
+enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struct sunder_retry retry,
+    bool *ret_found, struct sunder_record *ret_record)
 {
     struct sunder_key key;
-    retry_key(&key, domain, agent, idempotency_key);
+    retry_key(&key, retry);
     return find_at(state, &key, ret_found, ret_record);
 }
 
@@ -229,37 +229,37 @@ enum sunder_err sunder_record_index(
     return point_at(state, &key, position);
 }
 
-enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t domain, uint32_t agent,
-    struct sunder_str idempotency_key, uint64_t position)
+enum sunder_err sunder_record_index_retry(
+    const struct sunder_state *state, struct sunder_retry retry, uint64_t position)
 {
     struct sunder_key key;
-    retry_key(&key, domain, agent, idempotency_key);
+    retry_key(&key, retry);
     return point_at(state, &key, position);
 }
 
 /* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */
 #define SOURCE_BYTES_MAX 200u
 
-static void copy_key(struct sunder_key *key, uint32_t domain, struct sunder_str source, struct sunder_str event)
+static void copy_key(struct sunder_key *key, struct sunder_copy copy)
 {
-    sunder_key_start(key, SUNDER_TABLE_COPY, domain);
-    if (source.len <= SOURCE_BYTES_MAX) {
-        sunder_key_u8(key, (uint8_t)source.len);
-        sunder_key_text(key, source);
+    sunder_key_start(key, SUNDER_TABLE_COPY, copy.domain);
+    if (copy.source.len <= SOURCE_BYTES_MAX) {
+        sunder_key_u8(key, (uint8_t)copy.source.len);
+        sunder_key_text(key, copy.source);
     } else {
         uint8_t hash[32];
-        sunder_hash_256(source, hash);
+        sunder_hash_256(copy.source, hash);
         sunder_key_u8(key, UINT8_MAX);
         sunder_key_text(key, (struct sunder_str){(const char *)hash, sizeof hash});
     }
-    sunder_key_text(key, event);
+    sunder_key_text(key, copy.event);
 }
 
-enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t domain, struct sunder_str source,
-    struct sunder_str event, bool *ret_found, int64_t *ret_time_ms)
+enum sunder_err sunder_copy_find(
+    const struct sunder_state *state, struct sunder_copy copy, bool *ret_found, int64_t *ret_time_ms)
 {
     struct sunder_key key;
-    copy_key(&key, domain, source, event);
+    copy_key(&key, copy);
     struct sunder_str value;
     enum sunder_err err = sunder_row_get(state, &key, &value);
     *ret_found = err == SUNDER_OK;
@@ -271,11 +271,10 @@ enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t doma
     return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
 }
 
-enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t domain, struct sunder_str source,
-    struct sunder_str event, int64_t time_ms)
+enum sunder_err sunder_copy_put(const struct sunder_state *state, struct sunder_copy copy, int64_t time_ms)
 {
     struct sunder_key key;
-    copy_key(&key, domain, source, event);
+    copy_key(&key, copy);
     uint8_t raw[8];
     struct sunder_out out = sunder_out_of(raw, sizeof raw);
     sunder_out_i64(&out, time_ms);

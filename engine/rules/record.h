@@ -62,18 +62,30 @@ SUNDER_MUST_USE enum sunder_err sunder_record_remove(const struct sunder_state *
 SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain,
     struct sunder_str intent, bool *ret_found, struct sunder_record *ret_record);
 
+/* What a retry is recognised by, and an event of another kind. */
+struct sunder_retry {
+    uint32_t domain;
+    uint32_t agent;
+    struct sunder_str idempotency_key;
+};
+struct sunder_copy {
+    uint32_t domain;
+    struct sunder_str source;
+    struct sunder_str event;
+};
+
 /* The same by (agent, idempotency key). */
-SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state, uint32_t domain,
-    uint32_t agent, struct sunder_str idempotency_key, bool *ret_found, struct sunder_record *ret_record);
+SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state,
+    struct sunder_retry retry, bool *ret_found, struct sunder_record *ret_record);
 
 /* Makes ids and idempotency keys point at a position. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_record_index(
     const struct sunder_state *state, uint32_t domain, struct sunder_str intent, uint64_t position);
-SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(const struct sunder_state *state, uint32_t domain,
-    uint32_t agent, struct sunder_str idempotency_key, uint64_t position);
+SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(
+    const struct sunder_state *state, struct sunder_retry retry, uint64_t position);
 
 /* Whether an event of another kind was seen before, and when: COPY rows. */
-SUNDER_MUST_USE enum sunder_err sunder_copy_find(const struct sunder_state *state, uint32_t domain,
-    struct sunder_str source, struct sunder_str event, bool *ret_found, int64_t *ret_time_ms);
-SUNDER_MUST_USE enum sunder_err sunder_copy_put(const struct sunder_state *state, uint32_t domain,
-    struct sunder_str source, struct sunder_str event, int64_t time_ms);
+SUNDER_MUST_USE enum sunder_err sunder_copy_find(
+    const struct sunder_state *state, struct sunder_copy copy, bool *ret_found, int64_t *ret_time_ms);
+SUNDER_MUST_USE enum sunder_err sunder_copy_put(
+    const struct sunder_state *state, struct sunder_copy copy, int64_t time_ms);

@@ -1,7 +1,7 @@
 /* S43. An intent with duty B fires unless a counting fact with duty A exists under the key, and for each subject if `by` is
  * given. Closing a key ends separation state only (S36), so facts of an earlier epoch still count here. */
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 static enum sunder_err exists(const struct sunder_judge *judge, const struct sunder_rule *rule,
     const struct sunder_judge_key *key, const struct sunder_looker *looker, bool *ret_exists)

@@ -1,7 +1,7 @@
 /* S17. Separation over a set L: D = what the intent has of L, H(s,k) = what subject s has of L under key k. Fires for (s,k)
  * iff D is not empty and |D u H(s,k)| > at_most. */
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/firing.h"
 
 /* The elements of L, in byte order of their names, so that bit i of a mask is the i-th name. */
 struct elements {

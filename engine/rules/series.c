@@ -400,7 +400,7 @@ static uint32_t fill_back(const uint8_t *from, uint32_t count, struct sunder_spa
 }
 
 enum sunder_err sunder_series_latest(const struct sunder_state *state, const struct sunder_series *series,
-    struct sunder_span span, uint32_t max, struct sunder_series_entry **ret_entries, uint32_t *ret_count)
+    struct sunder_span span, uint32_t max, struct sunder_series_list *ret_list)
 {
     struct head head;
     SUNDER_TRY(head_get(state, series, &head));
@@ -425,7 +425,6 @@ enum sunder_err sunder_series_latest(const struct sunder_state *state, const str
         }
         places = fill_back(chunk.entries, CHUNK_ENTRIES, span, entries, places);
     }
-    *ret_entries = entries + places;
-    *ret_count = (uint32_t)most - places;
+    *ret_list = (struct sunder_series_list){entries + places, (uint32_t)most - places};
     return SUNDER_OK;
 }

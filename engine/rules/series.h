@@ -69,7 +69,13 @@ SUNDER_MUST_USE enum sunder_err sunder_series_first(const struct sunder_state *s
     const struct sunder_series *series, struct sunder_span span, bool *ret_found,
     struct sunder_series_entry *ret_entry);
 
-/* Gives the latest `max` counting facts of the span, oldest first, in the arena. max: 0 means all of them. */
+/* Entries in the arena, oldest first. */
+struct sunder_series_list {
+    struct sunder_series_entry *at;
+    uint32_t count;
+};
+
+/* Gives the latest `max` counting facts of the span. max: 0 means all of them. */
 SUNDER_MUST_USE enum sunder_err sunder_series_latest(const struct sunder_state *state,
     const struct sunder_series *series, struct sunder_span span, uint32_t max,
-    struct sunder_series_entry **ret_entries, uint32_t *ret_count);
+    struct sunder_series_list *ret_list);

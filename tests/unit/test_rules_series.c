@@ -118,16 +118,15 @@ static void assert_latest(
             count += 1;
         }
     }
-    struct sunder_series_entry *entries = NULL;
-    uint32_t actual = 0;
+    struct sunder_series_list list = {0};
 
     sunder_arena_reset(&rig->arena);
-    enum sunder_err err = sunder_series_latest(&rig->state, &SERIES, span, max, &entries, &actual);
+    enum sunder_err err = sunder_series_latest(&rig->state, &SERIES, span, max, &list);
 
     assert_int_equal(err, SUNDER_OK);
-    assert_int_equal(actual, count);
+    assert_int_equal(list.count, count);
     for (uint32_t i = 0; i < count; i++) {
-        assert_entry(&entries[i], &newest[count - 1 - i]);
+        assert_entry(&list.at[i], &newest[count - 1 - i]);
     }
 }
 
@@ -440,17 +439,16 @@ static void assert_all_corrupt(struct rig *rig, bool head)
     sunder_int128 sum = 77;
     bool found = false;
     struct sunder_series_entry entry = {.position = 200, .time_ms = 200};
-    struct sunder_series_entry *entries = NULL;
-    uint32_t entry_count = 77;
+    struct sunder_series_list list = {.count = 77};
     const struct sunder_span late = {70, -1};
     sunder_arena_reset(&rig->arena);
     assert_int_equal(
         sunder_series_total(&rig->state, &SERIES, late, &count, &sum), SUNDER_ERR_CORRUPT);
     assert_int_equal(count, 77);
     assert_int_equal(
-        sunder_series_latest(&rig->state, &SERIES, SUNDER_SPAN_ALL, 0, &entries, &entry_count),
+        sunder_series_latest(&rig->state, &SERIES, SUNDER_SPAN_ALL, 0, &list),
         SUNDER_ERR_CORRUPT);
-    assert_int_equal(entry_count, 77);
+    assert_int_equal(list.count, 77);
     assert_int_equal(
         sunder_series_first(&rig->state, &SERIES, late, &found, &entry), SUNDER_ERR_CORRUPT);
     assert_int_equal(sunder_series_mark(&rig->state, &SERIES, 70, true), SUNDER_ERR_CORRUPT);
@@ -514,13 +512,11 @@ static void without_room_nothing_is_written(void **state)
     cramped.arena = &small;
     uint64_t puts = rig->puts;
     struct sunder_series_entry entry = {.position = 200, .time_ms = 200};
-    struct sunder_series_entry *entries = NULL;
-    uint32_t count = 0;
+    struct sunder_series_list list = {0};
 
     assert_int_equal(sunder_series_append(&cramped, &SERIES, &entry, INT64_MIN), SUNDER_ERR_FULL);
     assert_int_equal(sunder_series_mark(&cramped, &SERIES, 3, true), SUNDER_ERR_FULL);
-    assert_int_equal(sunder_series_latest(&cramped, &SERIES, SUNDER_SPAN_ALL, 0, &entries, &count),
-        SUNDER_ERR_FULL);
+    assert_int_equal(sunder_series_latest(&cramped, &SERIES, SUNDER_SPAN_ALL, 0, &list), SUNDER_ERR_FULL);
 
     assert_int_equal(rig->puts, puts);
     assert_same(rig, model, SUNDER_SPAN_ALL);
