@@ -342,11 +342,23 @@ static enum sunder_err find_scope(struct fold *fold)
     return SUNDER_OK;
 }
 
+/* A record without readable tenant or domain changes nothing. As written it has no domain, like one whose domain is the tenant; where
+ * domains are finer, only copied kinds are the tenant's own. */
+static bool is_nobodys(const struct sunder_policy *policy, const struct sunder_decision *record)
+{
+    if (record->tenant.at == NULL || record->domain.at == NULL) {
+        return true;
+    }
+    bool copied = record->kind == SUNDER_RECORD_TASK || record->kind == SUNDER_RECORD_DELEGATION ||
+                  record->kind == SUNDER_RECORD_CONTROL;
+    return policy->domain_field_count > 1 && !copied && sunder_str_equal(record->tenant, record->domain);
+}
+
 enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sunder_view *view,
     const struct sunder_rows *rows, const struct sunder_decision *record, struct sunder_arena *arena)
 {
-    if (record->tenant.at == NULL || record->domain.at == NULL || record->kind == SUNDER_RECORD_REVOCATION) {
-        return SUNDER_OK; /* Unreadable records belong to nobody; revocations follow from the record before them. */
+    if (is_nobodys(policy, record) || record->kind == SUNDER_RECORD_REVOCATION) {
+        return SUNDER_OK; /* Revocations follow from the record before them. */
     }
     struct fold fold = {
         .state = {.policy = policy, .view = view, .rows = rows, .arena = arena},
