@@ -35,7 +35,8 @@ set(SUNDER_WARNINGS
     "$<$<COMPILE_LANG_AND_ID:C,GNU>:${sunder_warnings_gcc}>"
     "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:${sunder_warnings_gcc}>"
     "$<$<COMPILE_LANGUAGE:C>:${sunder_warnings_c}>"
-    "$<$<C_COMPILER_ID:Clang>:-Wno-unknown-warning-option>")
+    # librdkafka's RD_KAFKA_V_ macros are statement expressions, which clang does not forgive a system header.
+    "$<$<C_COMPILER_ID:Clang>:-Wno-unknown-warning-option;-Wno-gnu-statement-expression>")
 
 set(SUNDER_COMPILE_FLAGS -fno-common -fstack-protector-strong)
 set(SUNDER_LINK_FLAGS "")

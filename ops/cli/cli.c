@@ -164,7 +164,7 @@ const char *sunder_cli_value(const struct sunder_cli_args *args, const char *nam
             return args->values[i];
         }
     }
-    SUNDER_MUST(!"an option that the command does not have");
+    SUNDER_MUST(false && "an option that the command does not have");
     return NULL;
 }
 

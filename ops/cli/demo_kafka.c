@@ -58,7 +58,7 @@ static enum sunder_err publish(struct sunder_demo_cluster *cluster,
             RD_KAFKA_V_RKT(cluster->topics[topic]),
             RD_KAFKA_V_PARTITION(partition),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(key.at, key.len),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)key.at, key.len),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.len),
             RD_KAFKA_V_END);
         if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {

@@ -94,7 +94,7 @@ enum sunder_exit sunder_kafka_out_send(struct sunder_kafka_out *out,
         rd_kafka_resp_err_t err = rd_kafka_producev(out->client,
             RD_KAFKA_V_RKT(out->topic),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(key.at, key.len),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)key.at, key.len),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.len),
             RD_KAFKA_V_TIMESTAMP(timestamp_ms),
             RD_KAFKA_V_END);

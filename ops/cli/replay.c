@@ -81,7 +81,7 @@ static enum sunder_err on_forward(void *ctx, const struct sunder_record_in *in, 
     (void)ctx;
     (void)in;
     (void)to;
-    SUNDER_MUST(!"a partition that decides anywhere forwards nothing");
+    SUNDER_MUST(false && "a partition that decides anywhere forwards nothing");
     return SUNDER_ERR_IO;
 }
 

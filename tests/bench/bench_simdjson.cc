@@ -13,7 +13,7 @@ struct bench_simdjson {
 
 bench_simdjson *bench_simdjson_create(size_t bytes_max)
 {
-    auto *bench = new (std::nothrow) bench_simdjson{};
+    auto *bench = new (std::nothrow) bench_simdjson;
     if (bench == nullptr) {
         return nullptr;
     }
