@@ -28,16 +28,25 @@ void fixture_remove_files(const struct fixture *fixture)
     }
 }
 
+/* In memory where the system has a place for it: a killed process leaves the same there, and no disk is waited for. */
+static const char *parent_directory(void)
+{
+    const char *parent = getenv("TMPDIR");
+    if (parent != NULL) {
+        return parent;
+    }
+    return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+}
+
 /* A store in a new directory, small, written in the caller's thread. */
 int fixture_setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
-    const char *parent = getenv("TMPDIR");
     (void)snprintf(fixture->directory,
         sizeof(fixture->directory),
         "%s/sunder-store.XXXXXX",
-        parent == NULL ? "/tmp" : parent);
+        parent_directory());
     assert_non_null(mkdtemp(fixture->directory));
     fixture->options = (struct sunder_store_options){
         .kind = SUNDER_STORE_KIND_LMDB,
