@@ -158,7 +158,8 @@ void sunder_table_prefetch_row(const struct sunder_table *table, uint64_t hash)
     if (slot->unit != 0) {
         const struct sunder_table_row *row = row_at(table, slot->unit);
         __builtin_prefetch(row);
-        __builtin_prefetch((const uint8_t *)row + 64); /* The key ends, and the value begins, in the next line. */
+        __builtin_prefetch(
+            (const uint8_t *)row + 64); /* The key ends, and the value begins, in the next line. */
     }
 }
 

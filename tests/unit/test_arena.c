@@ -39,7 +39,7 @@ static void an_alloc_without_room_changes_nothing(void **state)
     assert_non_null(sunder_arena_alloc(&arena, 10, 1));
 
     assert_null(sunder_arena_alloc(&arena, 65, 1));
-    volatile size_t huge = SIZE_MAX; /* As a caller's size is: not known to the compiler, which would warn. */
+    volatile size_t huge = SIZE_MAX; /* Not known to the compiler, which would warn. */
     assert_null(sunder_arena_alloc(&arena, huge, 8));
     assert_null(sunder_arena_alloc(&arena, huge - 8, 16));
 

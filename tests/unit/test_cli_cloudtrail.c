@@ -125,7 +125,7 @@ static void a_key_for_another_user_is_a_delegation_and_ones_own_is_not(void **st
     assert_has(it, "\"self\":true");
 
     it = convert("{" HEAD ALICE ",\"eventSource\":\"iam.amazonaws.com\",\"eventName\":"
-                                "\"CreateAccessKey\",\"requestParameters\":null}");
+                 "\"CreateAccessKey\",\"requestParameters\":null}");
     assert_int_equal(it->delegations, 0);
     assert_has(it, "\"self\":true");
 }
@@ -160,7 +160,7 @@ static void principals_are_people_where_the_record_names_them(void **state)
         snprintf(record,
             sizeof(record),
             "{" HEAD "\"userIdentity\":{%s},\"eventSource\":\"ec2.amazonaws.com\",\"eventName\":"
-                     "\"StopInstances\"}",
+            "\"StopInstances\"}",
             CASES[i].identity);
 
         assert_has(convert(record), CASES[i].principal);

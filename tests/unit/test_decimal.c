@@ -1,6 +1,5 @@
 #include "engine/base/decimal.h"
 
-
 #include "tests/support/random.h"
 #include "tests/support/test.h"
 
