@@ -141,17 +141,17 @@ static enum sunder_err send_dead_letter(const struct step *step,
 {
     struct sunder_partition *partition = step->partition;
     struct sunder_str original = step->in->value.at == NULL ? SUNDER_STR("") : step->in->value;
-    struct sunder_str bytes = {0};
-    struct sunder_digest digest;
-    enum sunder_err err =
-        sunder_wire_redact(partition->decoder, &partition->arena, original, &bytes, &digest);
+    struct sunder_partition_dead_letter letter = {.code = code, .field = field, .message = message};
+    enum sunder_err err = sunder_wire_redact(
+        partition->decoder, &partition->arena, original, &letter.bytes, &letter.digest);
     if (err != SUNDER_OK || step->in->value.at == NULL) {
-        bytes = (struct sunder_str){0}; /* What cannot be redacted is not shown. */
-        digest = sunder_sha256_of(partition->sha256, original);
+        letter.bytes = (struct sunder_str){0}; /* What cannot be redacted is not shown. */
+        letter.digest = sunder_sha256_of(partition->sha256, original);
     }
-    bytes.len = bytes.len < DEAD_LETTER_BYTES_MAX ? bytes.len : DEAD_LETTER_BYTES_MAX;
-    return step->sink->dead_letter(
-        step->sink->ctx, step->in, code, field, message, bytes, digest.bytes);
+    if (letter.bytes.len > DEAD_LETTER_BYTES_MAX) {
+        letter.bytes.len = DEAD_LETTER_BYTES_MAX;
+    }
+    return step->sink->dead_letter(step->sink->ctx, step->in, &letter);
 }
 
 /* Whether the record is on the decisions topic from before; then it must be the same one. */

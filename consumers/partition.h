@@ -33,11 +33,23 @@ struct sunder_record_in {
     int64_t timestamp_ms;
 };
 
+/* Why a record is refused, and what is kept of it.
+ *   field   may be absent
+ *   bytes   the original with any proof redacted, cut at a bound; absent when it cannot be redacted
+ *   digest  SHA-256 of the original */
+struct sunder_partition_dead_letter {
+    struct sunder_str code;
+    struct sunder_str field;
+    struct sunder_str message;
+    struct sunder_str bytes;
+    struct sunder_digest digest;
+};
+
 /* Where results go; called inside step, in this order per record. Bytes live until the callback returns.
  *   record       one record for the decisions topic (same partition); `decision` is its struct form
  *   revocation   the bytes of a revocation record for the revocations topic; key = "<tenant>/<subject>"; value.at == NULL: tombstone
  *   forward      the record as it came goes unchanged to partition `to` of the intents topic, with header sunder-origin
- *   dead_letter  code, field (may be absent), message; bytes are the original with any proof redacted, sha256 of the original */
+ *   dead_letter  the record as it came was refused */
 struct sunder_partition_sink {
     void *ctx;
     enum sunder_err (*record)(
@@ -46,11 +58,7 @@ struct sunder_partition_sink {
     enum sunder_err (*forward)(void *ctx, const struct sunder_record_in *in, int32_t to);
     enum sunder_err (*dead_letter)(void *ctx,
         const struct sunder_record_in *in,
-        struct sunder_str code,
-        struct sunder_str field,
-        struct sunder_str message,
-        struct sunder_str bytes,
-        const uint8_t sha256[32]);
+        const struct sunder_partition_dead_letter *letter);
 };
 
 /* Opens state (LMDB under `directory`, or memory). After it, sunder_partition_position says what is there.

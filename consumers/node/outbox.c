@@ -127,41 +127,37 @@ static enum sunder_err on_forward(void *ctx, const struct sunder_record_in *in, 
     return send(node, &message);
 }
 
-static enum sunder_err on_dead_letter(void *ctx,
-    const struct sunder_record_in *in,
-    struct sunder_str code,
-    struct sunder_str field,
-    struct sunder_str text,
-    struct sunder_str bytes,
-    const uint8_t sha256[32])
+static enum sunder_err on_dead_letter(
+    void *ctx, const struct sunder_record_in *in, const struct sunder_partition_dead_letter *letter)
 {
     struct node *node = ctx;
     static const char DIGITS[] = "0123456789abcdef";
     char source[320];
     char digest[64];
     for (size_t i = 0; i < 32; i++) {
-        digest[2 * i] = DIGITS[sha256[i] >> 4];
-        digest[2 * i + 1] = DIGITS[sha256[i] & 15];
+        digest[2 * i] = DIGITS[letter->digest.bytes[i] >> 4];
+        digest[2 * i + 1] = DIGITS[letter->digest.bytes[i] & 15];
     }
+    struct sunder_str text = letter->message;
     text.len = text.len < REASON_BYTES_MAX ? text.len : REASON_BYTES_MAX;
     struct sunder_wire_header headers[5];
     uint32_t count = 0;
-    headers[count++] = (struct sunder_wire_header){SUNDER_STR("sunder-code"), code};
-    if (field.at != NULL) {
-        headers[count++] = (struct sunder_wire_header){SUNDER_STR("sunder-field"), field};
+    headers[count++] = (struct sunder_wire_header){SUNDER_STR("sunder-code"), letter->code};
+    if (letter->field.at != NULL) {
+        headers[count++] = (struct sunder_wire_header){SUNDER_STR("sunder-field"), letter->field};
     }
     headers[count++] = (struct sunder_wire_header){SUNDER_STR("sunder-reason"), text};
     headers[count++] = (struct sunder_wire_header){
         SUNDER_STR("sunder-source"), place(source, sizeof source, node, in)};
     headers[count++] =
         (struct sunder_wire_header){SUNDER_STR("sunder-sha256"), {digest, sizeof digest}};
-    sunder_metrics_dead_letter(node->options.metrics, code);
+    sunder_metrics_dead_letter(node->options.metrics, letter->code);
     uint32_t partitions = sunder_bus_partitions(node->bus, SUNDER_BUS_DEAD_LETTERS);
     struct sunder_bus_message message = {
         .topic = SUNDER_BUS_DEAD_LETTERS,
         .partition = (int32_t)((uint32_t)node->current->number % partitions),
         .key = node->record->key,
-        .value = bytes,
+        .value = letter->bytes,
         .headers = headers,
         .header_count = count,
     };

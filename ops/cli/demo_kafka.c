@@ -80,19 +80,11 @@ static enum sunder_err on_revocation(void *ctx, struct sunder_str key, struct su
     return publish(ctx, REVOCATIONS, RD_KAFKA_PARTITION_UA, key, value);
 }
 
-static enum sunder_err on_dead_letter(void *ctx,
-    const struct sunder_record_in *in,
-    struct sunder_str code,
-    struct sunder_str field,
-    struct sunder_str message,
-    struct sunder_str bytes,
-    const uint8_t sha256[32])
+static enum sunder_err on_dead_letter(
+    void *ctx, const struct sunder_record_in *in, const struct sunder_partition_dead_letter *letter)
 {
     (void)in;
-    (void)field;
-    (void)message;
-    (void)sha256;
-    return publish(ctx, DEAD_LETTERS, RD_KAFKA_PARTITION_UA, code, bytes);
+    return publish(ctx, DEAD_LETTERS, RD_KAFKA_PARTITION_UA, letter->code, letter->bytes);
 }
 
 /* The record as it came, headers too, and where it came from. */

@@ -85,38 +85,32 @@ static enum sunder_err on_forward(void *ctx, const struct sunder_record_in *in, 
     return SUNDER_ERR_IO;
 }
 
-static enum sunder_err on_dead_letter(void *ctx,
-    const struct sunder_record_in *in,
-    struct sunder_str code,
-    struct sunder_str field,
-    struct sunder_str message,
-    struct sunder_str bytes,
-    const uint8_t sha256[32])
+static enum sunder_err on_dead_letter(
+    void *ctx, const struct sunder_record_in *in, const struct sunder_partition_dead_letter *letter)
 {
     struct sunder_replay *replay = ctx;
-    (void)bytes;
     replay->counts.dead_letters += 1;
     FILE *out = replay->options.dead_letters;
     if (out == NULL) {
         return SUNDER_OK;
     }
     char digest[SUNDER_BASE64_DIGEST_CHARS];
-    sunder_base64url_encode(sha256, 32, digest);
+    sunder_base64url_encode(letter->digest.bytes, sizeof letter->digest.bytes, digest);
     fprintf(out,
         "{\"source\":{\"topic\":\"" SUNDER_REPLAY_TOPIC "\",\"partition\":%" PRId32
         ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64 "},\"code\":",
         replay->current,
         in->offset,
         in->timestamp_ms);
-    sunder_cli_json_string(out, code);
-    if (field.at != NULL) {
+    sunder_cli_json_string(out, letter->code);
+    if (letter->field.at != NULL) {
         fputs(",\"field\":", out);
-        sunder_cli_json_string(out, field);
+        sunder_cli_json_string(out, letter->field);
     }
     fputs(",\"message\":", out);
     char line[32];
     int len = snprintf(line, sizeof(line), "line %" PRIu64 ": ", replay->counts.lines - 1);
-    sunder_cli_json_strings(out, (struct sunder_str){line, (uint32_t)len}, message);
+    sunder_cli_json_strings(out, (struct sunder_str){line, (uint32_t)len}, letter->message);
     fprintf(out, ",\"sha256\":\"%.*s\"}\n", SUNDER_BASE64_DIGEST_CHARS, digest);
     return ferror(out) != 0 ? SUNDER_ERR_IO : SUNDER_OK;
 }

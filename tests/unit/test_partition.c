@@ -85,22 +85,19 @@ static enum sunder_err on_forward(void *ctx, const struct sunder_record_in *in, 
     return SUNDER_OK;
 }
 
-static enum sunder_err on_dead_letter(void *ctx,
-    const struct sunder_record_in *in,
-    struct sunder_str code,
-    struct sunder_str field,
-    struct sunder_str message,
-    struct sunder_str bytes,
-    const uint8_t sha256[32])
+static enum sunder_err on_dead_letter(
+    void *ctx, const struct sunder_record_in *in, const struct sunder_partition_dead_letter *letter)
 {
     struct fixture *fixture = ctx;
     (void)in;
-    (void)field;
-    (void)sha256;
-    assert_true(message.len > 0);
+    assert_true(letter->message.len > 0);
     fixture->dead_letters++;
-    (void)snprintf(fixture->dead_code, sizeof fixture->dead_code, "%.*s", (int)code.len, code.at);
-    keep(&fixture->dead, bytes);
+    (void)snprintf(fixture->dead_code,
+        sizeof fixture->dead_code,
+        "%.*s",
+        (int)letter->code.len,
+        letter->code.at);
+    keep(&fixture->dead, letter->bytes);
     return SUNDER_OK;
 }
 
