@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/policy/policy_compile.h"
+#include "engine/rules/key_row.h"
 #include "proto/doc.h"
 #include "tests/support/random.h"
 
@@ -57,6 +58,14 @@ static enum sunder_err get(void *ctx, struct sunder_str key, struct sunder_str *
         }
     }
     return rig->inner_view.get(rig->inner_view.ctx, key, ret_value);
+}
+
+static void expect(void *ctx, const struct sunder_str *keys, uint32_t count)
+{
+    struct rig *rig = ctx;
+    if (rig->inner_view.expect != NULL) {
+        rig->inner_view.expect(rig->inner_view.ctx, keys, count);
+    }
 }
 
 /* Slots hold the keys by their hash; FNV-1a. */
@@ -133,7 +142,7 @@ struct rig *rig_create(const struct sunder_policy *policy)
     rig->policy = policy;
     rig->inner_view = sunder_store_view(rig->store);
     rig->inner_rows = sunder_store_rows(rig->store);
-    rig->view = (struct sunder_view){.ctx = rig, .get = get};
+    rig->view = (struct sunder_view){.ctx = rig, .get = get, .expect = expect};
     rig->rows = (struct sunder_rows){rig, put, take_out};
     rig->arena = new_arena(ARENA_BYTES);
     rig->events = new_arena(ARENA_BYTES);
@@ -293,6 +302,28 @@ uint32_t rig_count_rows(struct rig *rig, enum sunder_table table)
         struct sunder_str key = rig->keys[i];
         bool there = key.at != NULL && key.at[0] == (char)table && rig_row(rig, key).at != NULL;
         count += there ? 1 : 0;
+    }
+    return count;
+}
+
+uint32_t rig_count_wide(struct rig *rig)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < RIG_KEYS_MAX; i++) {
+        struct sunder_str key = rig->keys[i];
+        if (key.at == NULL || key.at[0] != SUNDER_TABLE_KEY) {
+            continue;
+        }
+        const uint8_t *at = (const uint8_t *)key.at; /* Table, domain and space, big-endian. */
+        uint32_t domain = ((uint32_t)at[3] << 8) | at[4];
+        uint16_t space = (uint16_t)((at[5] << 8) | at[6]);
+        struct sunder_str text = {key.at + 7, key.len - 7};
+        struct sunder_key_row row;
+        size_t mark = sunder_arena_mark(&rig->arena);
+        enum sunder_err err = sunder_key_row_get(&rig->state, domain, space, text, &row);
+        assert_int_equal(err, SUNDER_OK);
+        count += (row.flags & SUNDER_KEY_WIDE) != 0 ? 1 : 0;
+        sunder_arena_rewind(&rig->arena, mark);
     }
     return count;
 }

@@ -74,6 +74,8 @@ void rig_assert_damage_is_safe(
 void rig_assert_same_rows(struct rig *a, struct rig *b);
 /* How many rows of a table there are. */
 uint32_t rig_count_rows(struct rig *rig, enum sunder_table table);
+/* How many keys have become wide. */
+uint32_t rig_count_wide(struct rig *rig);
 /* The only key of a table; the test fails when there are more or none. */
 struct sunder_str rig_only_key(struct rig *rig, enum sunder_table table);
 

@@ -5,7 +5,7 @@
 #include "tests/support/random.h"
 #include "tests/unit/test_engine_stream.h"
 
-#define EVENTS 2500u
+#define EVENTS 1500u
 
 /* direct, and two states that are made of decoded records only */
 struct triple {
@@ -115,10 +115,10 @@ static void step(struct triple *triple, const struct sunder_event *event)
     rig->offset += 1;
 }
 
-static void state_is_the_fold_of_the_log(const char *yaml, bool in_domain)
+static void state_is_the_fold_of_the_log(const char *yaml)
 {
     struct triple triple = triple_of(rig_policy(yaml));
-    struct stream stream = {.random = test_seed(), .in_domain = in_domain};
+    struct stream stream = {.random = test_seed()};
     for (uint32_t i = 0; i < EVENTS; i++) {
         step(&triple, stream_next(&stream, triple.direct));
         if (i % 200 == 10) {
@@ -134,12 +134,9 @@ static void state_is_the_fold_of_the_log(const char *yaml, bool in_domain)
     for (uint32_t kind = 0; kind < SUNDER_RECORD_KIND_COUNT; kind++) {
         assert_true(triple.kinds[kind] > 0);
     }
-    static const enum sunder_table tables[] = {SUNDER_TABLE_RETRY,
-        SUNDER_TABLE_COPY,
-        SUNDER_TABLE_EDGES,
-        SUNDER_TABLE_TASK,
-        SUNDER_TABLE_SERIES,
-        SUNDER_TABLE_MEMBER};
+    static const enum sunder_table tables[] = {
+        SUNDER_TABLE_RETRY, SUNDER_TABLE_COPY, SUNDER_TABLE_EDGES, SUNDER_TABLE_TASK};
+    assert_true(rig_count_wide(triple.direct) > 0);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         assert_true(rig_count_rows(triple.direct, tables[i]) > 0);
     }
@@ -149,13 +146,13 @@ static void state_is_the_fold_of_the_log(const char *yaml, bool in_domain)
 static void state_is_the_fold_of_the_log_per_tenant(void **state)
 {
     (void)state;
-    state_is_the_fold_of_the_log(STREAM_POLICY, false);
+    state_is_the_fold_of_the_log(STREAM_POLICY);
 }
 
 static void state_is_the_fold_of_the_log_per_case(void **state)
 {
     (void)state;
-    state_is_the_fold_of_the_log(STREAM_POLICY_FINE, true);
+    state_is_the_fold_of_the_log(STREAM_POLICY_FINE);
 }
 
 int main(void)

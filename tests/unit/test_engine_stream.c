@@ -112,8 +112,7 @@ static const char *act_data(struct stream *stream)
         test_random_below(&stream->random, 9));
     const char *what = rig_text("%s%s%s%s",
         chance(stream, 8) ? "" : rig_text(",\"object\":\"%s\"", PICK(stream, OBJECTS)),
-        !stream->in_domain && chance(stream, 6) ? ""
-                                                : rig_text(",\"case\":\"%s\"", PICK(stream, CASES)),
+        chance(stream, 6) ? "" : rig_text(",\"case\":\"%s\"", PICK(stream, CASES)),
         chance(stream, 5) ? "" : rig_text(",\"amount\":%s", PICK(stream, AMOUNTS)),
         chance(stream, 8) ? ",\"currency\":\"USD\"" : ",\"currency\":\"EUR\"");
     const char *retry = chance(stream, 6) ? rig_text(",\"idempotency_key\":\"r%u\"",

@@ -8,12 +8,10 @@
 extern const char STREAM_POLICY[];
 extern const char STREAM_POLICY_FINE[];
 
-/* in_domain: every act names its case, the attribute of the finer domain */
 struct stream {
     uint64_t random;
     uint32_t serial;
     uint32_t intents; /* ids i0 .. */
-    bool in_domain;
 };
 
 /* The next event, decoded into the rig at its offset; the rig's time moves on. */

@@ -1,0 +1,597 @@
+/* The rows of records, names, copies, tasks and delegation edges: what is written comes back, and damage is told. */
+#include "engine/rules/names.h"
+#include "engine/rules/record.h"
+#include "engine/rules/task.h"
+
+#include "tests/support/random.h"
+#include "tests/unit/test_engine_fixture.h"
+
+#define RULES 8
+
+static const char POLICY[] = "sunder: 1\nname: p\nauthority: open\ntenant: payload\n"
+                             "catalogue:\n"
+                             "  - {tool: t, action: a, duty: alpha}\n"
+                             "  - {tool: t, action: b, duty: beta}\n"
+                             "  - {tool: t, action: c, duty: gamma}\n";
+
+static int setup(void **state)
+{
+    static const struct sunder_policy *policy;
+    if (policy == NULL) {
+        policy = rig_policy(POLICY);
+    }
+    struct rig *rig = rig_create(policy);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct rig *rig = *state;
+    rig_destroy(&rig);
+    return 0;
+}
+
+static struct sunder_str long_text(struct rig *rig, const char *start, uint32_t number)
+{
+    const char *text = rig_long(rig_text("%s%u-", start, number), 256);
+    struct sunder_str copy = sunder_str_copy(&rig->events, sunder_str_of(text));
+    assert_non_null(copy.at);
+    return copy;
+}
+
+static struct sunder_strs long_texts(struct rig *rig, const char *start, uint32_t count)
+{
+    struct sunder_str *texts = SUNDER_ARENA_NEW(&rig->events, struct sunder_str, count);
+    assert_non_null(texts);
+    for (uint32_t i = 0; i < count; i++) {
+        texts[i] = long_text(rig, start, i);
+    }
+    return (struct sunder_strs){texts, count};
+}
+
+static void assert_same_str(struct sunder_str a, struct sunder_str b)
+{
+    assert_int_equal(a.at == NULL, b.at == NULL);
+    assert_true(sunder_str_equal(a, b));
+}
+
+static void assert_same_strs(struct sunder_strs a, struct sunder_strs b)
+{
+    assert_int_equal(a.count, b.count);
+    for (uint32_t i = 0; i < a.count; i++) {
+        assert_same_str(a.at[i], b.at[i]);
+    }
+}
+
+static void assert_same_rules(
+    const struct sunder_record_rule *a, const struct sunder_record_rule *b, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(a[i].rule, b[i].rule);
+        assert_same_str(a[i].text, b[i].text);
+    }
+}
+
+static void assert_same_records(const struct sunder_record *a, const struct sunder_record *b)
+{
+    assert_int_equal(a->position, b->position);
+    assert_int_equal(a->decided_position, b->decided_position);
+    assert_int_equal(a->decided_ms, b->decided_ms);
+    assert_int_equal(a->fact_ms, b->fact_ms);
+    assert_int_equal(a->domain, b->domain);
+    assert_int_equal(a->verdict, b->verdict);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->reached_rules, b->reached_rules);
+    assert_int_equal(a->phases, b->phases);
+    assert_memory_equal(a->digest.bytes, b->digest.bytes, sizeof a->digest.bytes);
+    assert_same_str(a->intent, b->intent);
+    assert_same_str(a->task, b->task);
+    assert_same_strs(a->subjects, b->subjects);
+    assert_same_strs(a->objects, b->objects);
+    assert_same_strs(a->cases, b->cases);
+    assert_int_equal(a->duty_count, b->duty_count);
+    for (uint32_t i = 0; i < a->duty_count; i++) {
+        assert_int_equal(a->duties[i], b->duties[i]);
+    }
+    assert_int_equal(a->has_amount, b->has_amount);
+    assert_int_equal(a->amount_micro, b->amount_micro);
+    assert_same_str(a->currency, b->currency);
+    assert_int_equal(a->measure_count, b->measure_count);
+    assert_same_rules(a->measures, b->measures, a->measure_count);
+    assert_int_equal(a->rule_key_count, b->rule_key_count);
+    assert_same_rules(a->rule_keys, b->rule_keys, a->rule_key_count);
+}
+
+/* As much as limits.h allows, and rules with a key and a value of their own. */
+static struct sunder_record largest_record(struct rig *rig)
+{
+    static uint16_t duties[SUNDER_INTENT_DUTIES_MAX];
+    static struct sunder_record_rule rules[RULES];
+    for (uint16_t i = 0; i < SUNDER_INTENT_DUTIES_MAX; i++) {
+        duties[i] = (uint16_t)(SUNDER_POLICY_DUTIES_MAX - SUNDER_INTENT_DUTIES_MAX + i);
+    }
+    for (uint16_t i = 0; i < RULES; i++) {
+        uint16_t rule = (uint16_t)(SUNDER_POLICY_RULES_MAX - RULES + i);
+        rules[i] = (struct sunder_record_rule){rule, long_text(rig, "value", i)};
+    }
+    struct sunder_record record = {
+        .position = (uint64_t)INT64_MAX,
+        .decided_position = (uint64_t)INT64_MAX - 1,
+        .decided_ms = INT64_MIN,
+        .fact_ms = INT64_MAX,
+        .domain = UINT32_MAX,
+        .verdict = SUNDER_VERDICT_DENY,
+        .state = SUNDER_FACT_RELEASED,
+        .reached_rules = true,
+        .phases = 7,
+        .intent = long_text(rig, "intent", 1),
+        .task = long_text(rig, "task", 1),
+        .subjects = long_texts(rig, "subject", SUNDER_CHAIN_MAX + 3),
+        .objects = long_texts(rig, "object", SUNDER_INTENT_OBJECTS_MAX),
+        .cases = long_texts(rig, "case", SUNDER_INTENT_CASES_MAX),
+        .duties = duties,
+        .duty_count = SUNDER_INTENT_DUTIES_MAX,
+        .has_amount = true,
+        .amount_micro = INT64_MIN,
+        .currency = long_text(rig, "currency", 1),
+        .measures = rules,
+        .measure_count = RULES,
+        .rule_keys = rules,
+        .rule_key_count = RULES,
+    };
+    memset(record.digest.bytes, 0xee, sizeof record.digest.bytes);
+    return record;
+}
+
+static struct sunder_record small_record(void)
+{
+    static const struct sunder_str subject = {"bot:1", 5};
+    return (struct sunder_record){
+        .position = 12,
+        .decided_position = 12,
+        .decided_ms = -1,
+        .fact_ms = 0,
+        .domain = 1,
+        .verdict = SUNDER_VERDICT_ALLOW,
+        .state = SUNDER_FACT_RESERVED,
+        .intent = SUNDER_STR("i1"),
+        .subjects = {&subject, 1},
+    };
+}
+
+static void a_record_comes_back_as_it_was(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_record large = largest_record(rig);
+    struct sunder_record small = small_record();
+    assert_int_equal(sunder_record_put(&rig->state, &large), SUNDER_OK);
+    assert_int_equal(sunder_record_put(&rig->state, &small), SUNDER_OK);
+    struct sunder_record back;
+
+    assert_int_equal(sunder_record_get(&rig->state, large.position, &back), SUNDER_OK);
+    assert_same_records(&back, &large);
+    assert_int_equal(sunder_record_get(&rig->state, 12, &back), SUNDER_OK);
+    assert_same_records(&back, &small);
+}
+
+static void a_record_that_is_not_there_contradicts_the_state(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_record small = small_record();
+    struct sunder_record back;
+    assert_int_equal(sunder_record_put(&rig->state, &small), SUNDER_OK);
+
+    assert_int_equal(sunder_record_get(&rig->state, 13, &back), SUNDER_ERR_CORRUPT);
+
+    assert_int_equal(sunder_record_remove(&rig->state, 12), SUNDER_OK);
+    assert_int_equal(sunder_record_get(&rig->state, 12, &back), SUNDER_ERR_CORRUPT);
+    assert_int_equal(sunder_record_remove(&rig->state, 12), SUNDER_OK);
+}
+
+static enum sunder_err read_record(struct rig *rig)
+{
+    struct sunder_record record;
+    return sunder_record_get(&rig->state, 12, &record);
+}
+
+static void damaged_records_are_told(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t random = test_seed();
+    struct sunder_record record = small_record();
+    static const struct sunder_str texts[] = {{"vendor/V1", 9}, {"", 0}, {NULL, 0}};
+    static uint16_t duties[] = {3, 9};
+    static struct sunder_record_rule rules[] = {{1, {"1.5", 3}}, {2, {NULL, 0}}};
+    record.objects = (struct sunder_strs){texts, 3};
+    record.duties = duties;
+    record.duty_count = 2;
+    record.measures = rules;
+    record.measure_count = 2;
+    record.rule_keys = rules;
+    record.rule_key_count = 1;
+    assert_int_equal(sunder_record_put(&rig->state, &record), SUNDER_OK);
+    struct sunder_record back;
+    assert_int_equal(sunder_record_get(&rig->state, 12, &back), SUNDER_OK);
+    assert_same_records(&back, &record);
+    struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_RECORD);
+
+    rig_assert_cuts_are_corrupt(rig, key, read_record);
+    rig_assert_damage_is_safe(rig, key, read_record, &random);
+}
+
+static void a_record_without_subjects_is_corrupt(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_record record = small_record();
+    record.subjects.count = 0;
+    assert_int_equal(sunder_record_put(&rig->state, &record), SUNDER_OK);
+
+    assert_int_equal(read_record(rig), SUNDER_ERR_CORRUPT);
+}
+
+static void a_record_is_found_by_id_and_by_key_of_its_domain_and_agent(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_record record = small_record();
+    struct sunder_str id = long_text(rig, "id", 1);
+    struct sunder_retry retry = {1, 5, long_text(rig, "retry", 1)};
+    struct sunder_retry other_agent = {1, 6, retry.idempotency_key};
+    struct sunder_retry other_domain = {2, 5, retry.idempotency_key};
+    struct sunder_record back;
+    bool found = true;
+    const struct sunder_state *st = &rig->state;
+    assert_int_equal(sunder_record_put(st, &record), SUNDER_OK);
+    assert_int_equal(sunder_record_find(st, 1, id, &found, &back), SUNDER_OK);
+    assert_false(found);
+
+    assert_int_equal(sunder_record_index(st, 1, id, 12), SUNDER_OK);
+    assert_int_equal(sunder_record_index_retry(st, retry, 12), SUNDER_OK);
+
+    assert_int_equal(sunder_record_find(st, 1, id, &found, &back), SUNDER_OK);
+    assert_true(found);
+    assert_same_records(&back, &record);
+    assert_int_equal(sunder_record_find(st, 2, id, &found, &back), SUNDER_OK);
+    assert_false(found);
+    assert_int_equal(sunder_record_find_retry(st, retry, &found, &back), SUNDER_OK);
+    assert_true(found);
+    assert_int_equal(sunder_record_find_retry(st, other_agent, &found, &back), SUNDER_OK);
+    assert_false(found);
+    assert_int_equal(sunder_record_find_retry(st, other_domain, &found, &back), SUNDER_OK);
+    assert_false(found);
+    assert_int_equal(sunder_record_index(st, 1, id, 99), SUNDER_OK); /* To nowhere. */
+    assert_int_equal(sunder_record_find(st, 1, id, &found, &back), SUNDER_ERR_CORRUPT);
+}
+
+static enum sunder_err read_index(struct rig *rig)
+{
+    struct sunder_record record;
+    bool found = false;
+    return sunder_record_find(&rig->state, 1, SUNDER_STR("i1"), &found, &record);
+}
+
+static void a_damaged_index_is_told(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t random = test_seed();
+    struct sunder_record record = small_record();
+    assert_int_equal(sunder_record_put(&rig->state, &record), SUNDER_OK);
+    assert_int_equal(sunder_record_index(&rig->state, 1, SUNDER_STR("i1"), 12), SUNDER_OK);
+    struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_INTENT);
+
+    rig_assert_cuts_are_corrupt(rig, key, read_index);
+    rig_assert_damage_is_safe(rig, key, read_index, &random);
+}
+
+static enum sunder_err read_copy(struct rig *rig)
+{
+    struct sunder_copy copy = {1, SUNDER_STR("src"), SUNDER_STR("e1")};
+    bool found = false;
+    int64_t time_ms = 0;
+    return sunder_copy_find(&rig->state, copy, &found, &time_ms);
+}
+
+static bool is_copy(struct rig *rig, struct sunder_copy copy, int64_t *ret_time_ms)
+{
+    bool found = false;
+    assert_int_equal(sunder_copy_find(&rig->state, copy, &found, ret_time_ms), SUNDER_OK);
+    return found;
+}
+
+static void copies_are_told_apart_whatever_their_source(void **state)
+{
+    struct rig *rig = *state;
+    static const uint32_t lens[] = {1, 199, 200, 201, 256, 5000, 60000};
+    int64_t time_ms = 0;
+    struct sunder_str event = long_text(rig, "e", 1);
+    for (uint32_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        struct sunder_copy copy = {1, sunder_str_of(rig_long("s", lens[i])), event};
+        assert_false(is_copy(rig, copy, &time_ms));
+        assert_int_equal(sunder_copy_put(&rig->state, copy, -7 - (int64_t)i), SUNDER_OK);
+        assert_true(is_copy(rig, copy, &time_ms));
+        assert_int_equal(time_ms, -7 - (int64_t)i);
+        copy.source.len -= 1; /* 199 and 200 stand there from before. */
+        assert_int_equal(is_copy(rig, copy, &time_ms), i == 2 || i == 3);
+        copy.source.len += 1;
+        copy.domain = 2;
+        assert_false(is_copy(rig, copy, &time_ms));
+    }
+    struct sunder_copy copy = {1, SUNDER_STR("ab"), SUNDER_STR("c")};
+    assert_int_equal(sunder_copy_put(&rig->state, copy, 1), SUNDER_OK);
+    copy = (struct sunder_copy){1, SUNDER_STR("a"), SUNDER_STR("bc")};
+    assert_false(is_copy(rig, copy, &time_ms));
+}
+
+static void a_damaged_copy_is_told(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_copy copy = {1, SUNDER_STR("src"), SUNDER_STR("e1")};
+    assert_int_equal(sunder_copy_put(&rig->state, copy, 5), SUNDER_OK);
+
+    rig_assert_cuts_are_corrupt(rig, rig_only_key(rig, SUNDER_TABLE_COPY), read_copy);
+}
+
+static void names_get_ids_in_the_order_of_first_mention(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_name name;
+    const struct sunder_state *st = &rig->state;
+    assert_int_equal(sunder_name_find(st, 0, SUNDER_STR("acme"), &name), SUNDER_OK);
+    assert_int_equal(name.id, 0);
+    for (uint32_t i = 1; i <= 300; i++) {
+        struct sunder_str text = sunder_str_of(rig_text("n%u", i));
+        assert_int_equal(sunder_name_intern(st, i % 3, text, &name), SUNDER_OK);
+        assert_int_equal(name.id, i);
+        assert_int_equal(name.flags, 0);
+    }
+    for (uint32_t i = 1; i <= 300; i++) {
+        struct sunder_str text = sunder_str_of(rig_text("n%u", i));
+        assert_int_equal(sunder_name_intern(st, i % 3, text, &name), SUNDER_OK);
+        assert_int_equal(name.id, i);
+        assert_int_equal(sunder_name_find(st, (i + 1) % 3, text, &name), SUNDER_OK);
+        assert_int_equal(name.id, 0);
+    }
+}
+
+static void a_name_of_256_bytes_has_an_id_and_flags(void **state)
+{
+    struct rig *rig = *state;
+    const struct sunder_state *st = &rig->state;
+    struct sunder_str text = long_text(rig, "agent", 1);
+    struct sunder_name name;
+    assert_int_equal(sunder_name_intern(st, UINT32_MAX, text, &name), SUNDER_OK);
+
+    assert_int_equal(sunder_name_flag(st, UINT32_MAX, text, name, UINT8_MAX), SUNDER_OK);
+
+    struct sunder_name back;
+    assert_int_equal(sunder_name_find(st, UINT32_MAX, text, &back), SUNDER_OK);
+    assert_int_equal(back.id, name.id);
+    assert_int_equal(back.flags, UINT8_MAX);
+    assert_int_equal(sunder_name_intern(st, UINT32_MAX, text, &back), SUNDER_OK);
+    assert_int_equal(back.flags, UINT8_MAX);
+}
+
+static void the_last_id_is_never_given(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_name name;
+    assert_int_equal(sunder_name_intern(&rig->state, 0, SUNDER_STR("a"), &name), SUNDER_OK);
+    struct sunder_str counter = rig_only_key(rig, SUNDER_TABLE_COUNTER);
+
+    rig_damage(rig, counter, SUNDER_STR("\xff\xff\xff\xff"));
+
+    uint64_t puts = rig->puts;
+    assert_int_equal(sunder_name_intern(&rig->state, 0, SUNDER_STR("b"), &name), SUNDER_ERR_FULL);
+    assert_int_equal(rig->puts, puts);
+    rig_damage(rig, counter, SUNDER_STR("\0\0\0\0"));
+    assert_int_equal(
+        sunder_name_intern(&rig->state, 0, SUNDER_STR("b"), &name), SUNDER_ERR_CORRUPT);
+    rig_damage(rig, counter, SUNDER_STR("\1\0\0"));
+    assert_int_equal(
+        sunder_name_intern(&rig->state, 0, SUNDER_STR("b"), &name), SUNDER_ERR_CORRUPT);
+}
+
+static enum sunder_err read_name(struct rig *rig)
+{
+    struct sunder_name name;
+    return sunder_name_find(&rig->state, 0, SUNDER_STR("acme"), &name);
+}
+
+static void a_damaged_name_is_told(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_name name;
+    assert_int_equal(sunder_name_intern(&rig->state, 0, SUNDER_STR("acme"), &name), SUNDER_OK);
+    struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_NAME);
+
+    rig_assert_cuts_are_corrupt(rig, key, read_name);
+    rig_damage(rig, key, SUNDER_STR("\0\0\0\0\1")); /* Nobody's id. */
+    assert_int_equal(read_name(rig), SUNDER_ERR_CORRUPT);
+}
+
+static void assert_same_ids(
+    const uint16_t *a, uint32_t a_count, const uint16_t *b, uint32_t b_count)
+{
+    assert_int_equal(a_count, b_count);
+    for (uint32_t i = 0; i < a_count; i++) {
+        assert_int_equal(a[i], b[i]);
+    }
+}
+
+static void a_task_comes_back_as_it_was(void **state)
+{
+    struct rig *rig = *state;
+    static uint16_t duties[SUNDER_TASK_DUTIES_MAX];
+    for (uint16_t i = 0; i < SUNDER_TASK_DUTIES_MAX; i++) {
+        duties[i] = (uint16_t)(SUNDER_POLICY_DUTIES_MAX - SUNDER_TASK_DUTIES_MAX + i);
+    }
+    for (uint32_t flags = 0; flags < 16; flags++) {
+        bool much = flags % 3 == 0;
+        struct sunder_task task = {
+            .known = true,
+            .ended = (flags & 1) != 0,
+            .has_duties = (flags & 2) != 0,
+            .has_agents = (flags & 4) != 0,
+            .has_expires = (flags & 8) != 0,
+            .expires_ms = much ? INT64_MIN : INT64_MAX,
+            .ended_at = much ? INT64_MAX : 0,
+            .principal = much ? long_text(rig, "user:", flags) : (struct sunder_str){0},
+            .purpose = much ? (struct sunder_str){0} : long_text(rig, "purpose", flags),
+            .case_id = much ? long_text(rig, "PO-", flags) : (struct sunder_str){0},
+            .duties = duties,
+            .duty_count = much ? SUNDER_TASK_DUTIES_MAX : 0,
+            .agents = long_texts(rig, "agent", much ? SUNDER_TASK_AGENTS_MAX : 0),
+        };
+        struct sunder_str name = long_text(rig, "task", flags);
+        struct sunder_task back;
+        assert_int_equal(sunder_task_get(&rig->state, 3, name, &back), SUNDER_OK);
+        assert_false(back.known);
+        assert_int_equal(sunder_task_put(&rig->state, 3, name, &task), SUNDER_OK);
+        assert_int_equal(sunder_task_get(&rig->state, 3, name, &back), SUNDER_OK);
+        assert_true(back.known);
+        assert_int_equal(back.ended, task.ended);
+        assert_int_equal(back.has_duties, task.has_duties);
+        assert_int_equal(back.has_agents, task.has_agents);
+        assert_int_equal(back.has_expires, task.has_expires);
+        assert_int_equal(back.expires_ms, task.expires_ms);
+        assert_int_equal(back.ended_at, task.ended_at);
+        assert_same_str(back.principal, task.principal);
+        assert_same_str(back.purpose, task.purpose);
+        assert_same_str(back.case_id, task.case_id);
+        assert_same_ids(back.duties, back.duty_count, task.duties, task.duty_count);
+        assert_same_strs(back.agents, task.agents);
+        assert_int_equal(sunder_task_get(&rig->state, 4, name, &back), SUNDER_OK);
+        assert_false(back.known); /* Another tenant's. */
+    }
+}
+
+static enum sunder_err read_task(struct rig *rig)
+{
+    struct sunder_task task;
+    return sunder_task_get(&rig->state, 3, SUNDER_STR("T-1"), &task);
+}
+
+static void a_damaged_task_is_told(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t random = test_seed();
+    static uint16_t duties[] = {0, 2};
+    static const struct sunder_str agents[] = {{"bot:1", 5}, {"bot:2", 5}};
+    struct sunder_task task = {
+        .known = true,
+        .principal = SUNDER_STR("user:ana"),
+        .case_id = SUNDER_STR("PO-1"),
+        .duties = duties,
+        .duty_count = 2,
+        .agents = {agents, 2},
+    };
+    assert_int_equal(sunder_task_put(&rig->state, 3, SUNDER_STR("T-1"), &task), SUNDER_OK);
+    struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_TASK);
+
+    rig_assert_cuts_are_corrupt(rig, key, read_task);
+    rig_assert_damage_is_safe(rig, key, read_task, &random);
+}
+
+static struct sunder_edge edge_of(struct rig *rig, uint32_t number)
+{
+    static uint16_t duties[SUNDER_TASK_DUTIES_MAX];
+    return (struct sunder_edge){
+        .from = long_text(rig, "from", number),
+        .task = number % 2 == 0 ? long_text(rig, "task", number) : (struct sunder_str){0},
+        .revoked = number % 3 == 0,
+        .has_duties = number % 5 == 0,
+        .has_expires = number % 7 == 0,
+        .expires_ms = INT64_MIN + number,
+        .duties = duties,
+        .duty_count = number % 5 == 0 ? SUNDER_TASK_DUTIES_MAX : 0,
+    };
+}
+
+static void the_most_edges_come_back_as_they_were(void **state)
+{
+    struct rig *rig = *state;
+    static struct sunder_edge all[SUNDER_EDGES_MAX];
+    for (uint32_t i = 0; i < SUNDER_EDGES_MAX; i++) {
+        all[i] = edge_of(rig, i);
+    }
+    struct sunder_edges edges = {all, SUNDER_EDGES_MAX};
+    struct sunder_edges back;
+    assert_int_equal(sunder_edges_get(&rig->state, 3, 9, &back), SUNDER_OK);
+    assert_int_equal(back.count, 0);
+
+    assert_int_equal(sunder_edges_put(&rig->state, 3, 9, &edges), SUNDER_OK);
+
+    assert_int_equal(sunder_edges_get(&rig->state, 3, 9, &back), SUNDER_OK);
+    assert_int_equal(back.count, SUNDER_EDGES_MAX);
+    for (uint32_t i = 0; i < SUNDER_EDGES_MAX; i++) {
+        assert_same_str(back.at[i].from, all[i].from);
+        assert_same_str(back.at[i].task, all[i].task);
+        assert_int_equal(back.at[i].revoked, all[i].revoked);
+        assert_int_equal(back.at[i].has_duties, all[i].has_duties);
+        assert_int_equal(back.at[i].has_expires, all[i].has_expires);
+        assert_int_equal(back.at[i].expires_ms, all[i].expires_ms);
+        assert_same_ids(back.at[i].duties, back.at[i].duty_count, all[i].duties, all[i].duty_count);
+    }
+    back.at[back.count] = all[0]; /* There is room for one more. */
+}
+
+static enum sunder_err read_edges(struct rig *rig)
+{
+    struct sunder_edges edges;
+    return sunder_edges_get(&rig->state, 3, 9, &edges);
+}
+
+static void damaged_edges_are_told(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t random = test_seed();
+    struct sunder_edge all[] = {edge_of(rig, 1), edge_of(rig, 10)};
+    struct sunder_edges edges = {all, 2};
+    assert_int_equal(sunder_edges_put(&rig->state, 3, 9, &edges), SUNDER_OK);
+    struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_EDGES);
+
+    rig_assert_cuts_are_corrupt(rig, key, read_edges);
+    rig_assert_damage_is_safe(rig, key, read_edges, &random);
+}
+
+static void unknown_duties_are_left_out_and_ids_ascend(void **state)
+{
+    struct rig *rig = *state;
+    static const struct sunder_str names[] = {
+        {"gamma", 5}, {"nobody", 6}, {"alpha", 5}, {"beta", 4}, {"", 0}};
+    uint16_t *ids = NULL;
+    uint32_t count = 0;
+
+    enum sunder_err err =
+        sunder_duty_ids(&rig->state, (struct sunder_strs){names, 5}, &ids, &count);
+
+    static const uint16_t expected[] = {0, 1, 2};
+    assert_int_equal(err, SUNDER_OK);
+    assert_same_ids(ids, count, expected, 3);
+}
+
+#define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROWS_TEST(a_record_comes_back_as_it_was),
+        ROWS_TEST(a_record_that_is_not_there_contradicts_the_state),
+        ROWS_TEST(damaged_records_are_told),
+        ROWS_TEST(a_record_without_subjects_is_corrupt),
+        ROWS_TEST(a_record_is_found_by_id_and_by_key_of_its_domain_and_agent),
+        ROWS_TEST(a_damaged_index_is_told),
+        ROWS_TEST(copies_are_told_apart_whatever_their_source),
+        ROWS_TEST(a_damaged_copy_is_told),
+        ROWS_TEST(names_get_ids_in_the_order_of_first_mention),
+        ROWS_TEST(a_name_of_256_bytes_has_an_id_and_flags),
+        ROWS_TEST(the_last_id_is_never_given),
+        ROWS_TEST(a_damaged_name_is_told),
+        ROWS_TEST(a_task_comes_back_as_it_was),
+        ROWS_TEST(a_damaged_task_is_told),
+        ROWS_TEST(the_most_edges_come_back_as_they_were),
+        ROWS_TEST(damaged_edges_are_told),
+        ROWS_TEST(unknown_duties_are_left_out_and_ids_ascend),
+    };
+    return cmocka_run_group_tests(tests, test_group_setup, NULL);
+}
