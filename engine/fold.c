@@ -210,11 +210,8 @@ static enum sunder_err close_key(
 {
     struct sunder_key_row row;
     SUNDER_TRY(sunder_key_row_get(&fold->state, fold->domain, space, key, &row));
-    row.closed = fold->record->source.offset;
-    row.flags = (uint8_t)((row.flags & ~SUNDER_KEY_SATURATED) | flag);
-    if (!space_has_requires(fold->state.policy, space)) {
-        sunder_key_row_clear(&row);
-    }
+    sunder_key_row_close(&row, fold->record->source.offset, space_has_requires(fold->state.policy, space));
+    row.flags |= flag;
     return sunder_key_row_put(&fold->state, &row);
 }
 

@@ -133,7 +133,22 @@ static bool row_of(
     return false;
 }
 
-/* Objects and cases can be closed, so they hold every fact; other keys only those that a rule of theirs asks for. */
+/* Who has a counting fact under a key that can be closed. */
+static enum sunder_err change_members(const struct work *work, struct sunder_key_row *row)
+{
+    switch (work->change) {
+    case SUNDER_FACT_ADD:
+    case SUNDER_FACT_RESTORE:
+        return sunder_key_row_join(work->state, row, &work->fact, 1);
+    case SUNDER_FACT_RELEASE:
+        return sunder_key_row_join(work->state, row, &work->fact, -1);
+    case SUNDER_FACT_CONFIRM:
+        break;
+    }
+    return SUNDER_OK;
+}
+
+/* A row holds the facts that a rule will ask for; objects and cases also count who was there. */
 static enum sunder_err change_key(
     const struct work *work, uint16_t space, struct sunder_str key, bool facts, bool binds)
 {
@@ -144,6 +159,9 @@ static enum sunder_err change_key(
     count_reserved(work, &row);
     if (binds) {
         SUNDER_TRY(bind_cases(work, &row));
+    }
+    if (space == SUNDER_SPACE_OBJECT || space == SUNDER_SPACE_CASE) {
+        SUNDER_TRY(change_members(work, &row));
     }
     if (facts) {
         SUNDER_TRY(change_fact(work, &row));
@@ -168,11 +186,13 @@ static bool asked_for(const struct work *work, enum sunder_per per)
 static enum sunder_err change_keys(const struct work *work, struct sunder_str tenant)
 {
     const struct sunder_record *record = work->record;
+    bool of_object = asked_for(work, SUNDER_PER_OBJECT);
+    bool of_case = asked_for(work, SUNDER_PER_CASE);
     for (uint32_t i = 0; i < record->objects.count; i++) {
-        SUNDER_TRY(change_key(work, SUNDER_SPACE_OBJECT, record->objects.at[i], true, true));
+        SUNDER_TRY(change_key(work, SUNDER_SPACE_OBJECT, record->objects.at[i], of_object, true));
     }
     for (uint32_t i = 0; i < record->cases.count; i++) {
-        SUNDER_TRY(change_key(work, SUNDER_SPACE_CASE, record->cases.at[i], true, false));
+        SUNDER_TRY(change_key(work, SUNDER_SPACE_CASE, record->cases.at[i], of_case, false));
     }
     bool changes = work->change != SUNDER_FACT_CONFIRM;
     if (record->task.at != NULL && changes) {

@@ -29,6 +29,20 @@ static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct 
     return true;
 }
 
+static bool read_members(struct sunder_in *in, struct sunder_arena *arena, struct sunder_key_row *row)
+{
+    row->members = SUNDER_ARENA_NEW(arena, struct sunder_key_member, SUNDER_KEY_MEMBERS_MAX);
+    if (row->members == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < row->member_count && i < SUNDER_KEY_MEMBERS_MAX; i++) {
+        row->members[i].subject = sunder_in_u32(in);
+        row->members[i].count = sunder_in_u32(in);
+    }
+    in->failed = in->failed || row->member_count > SUNDER_KEY_MEMBERS_MAX;
+    return !in->failed;
+}
+
 /* A fact in a row: u64 position, i64 time, u8 released and phases, u8 subjects, u8 duties, u32 task, then u32 subject ids and u16
  * duty ids. */
 #define FACT_FLAGS_AT 16u
@@ -117,9 +131,13 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
         row.closed = sunder_in_i64(&in);
         row.reserved = sunder_in_u32(&in);
         row.fact_count = sunder_in_u8(&in);
+        row.member_count = sunder_in_u8(&in);
         if (!read_binds(&in, state->arena, &row)) {
             return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
         }
+    }
+    if (!read_members(&in, state->arena, &row)) {
+        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
     }
     row.raw_len = in.len - in.pos;
     row.raw = sunder_arena_alloc_raw(state->arena, (size_t)row.raw_len + FACT_BYTES_MAX, 1);
@@ -156,7 +174,7 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
 {
     struct sunder_key at;
     row_key(&at, row->domain, row->space, row->key);
-    uint32_t size = 32 + row->raw_len;
+    uint32_t size = 32 + row->raw_len + (8 * row->member_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
         size += 6 + row->binds[i].case_id.len;
     }
@@ -165,19 +183,34 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
     sunder_out_i64(&out, row->closed);
     sunder_out_u32(&out, row->reserved);
     sunder_out_u8(&out, (uint8_t)row->fact_count);
+    sunder_out_u8(&out, (uint8_t)row->member_count);
     sunder_out_u8(&out, (uint8_t)row->bind_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
         sunder_out_u32(&out, row->binds[i].count);
         sunder_out_text(&out, row->binds[i].case_id);
     }
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        sunder_out_u32(&out, row->members[i].subject);
+        sunder_out_u32(&out, row->members[i].count);
+    }
     sunder_out_bytes(&out, row->raw, row->raw_len);
     return sunder_row_put(state, &at, &out);
 }
 
-void sunder_key_row_clear(struct sunder_key_row *row)
+static void clear_facts(struct sunder_key_row *row)
 {
     row->fact_count = 0;
     row->raw_len = 0;
+}
+
+void sunder_key_row_close(struct sunder_key_row *row, int64_t position, bool keep_facts)
+{
+    row->closed = position;
+    row->member_count = 0;
+    row->flags = (uint8_t)(row->flags & ~(SUNDER_KEY_SATURATED | SUNDER_KEY_MANY)); /* MEMBER rows know their epoch. */
+    if (!keep_facts) {
+        clear_facts(row);
+    }
 }
 
 enum sunder_err sunder_key_row_add(
@@ -196,7 +229,7 @@ enum sunder_err sunder_key_row_add(
         for (uint32_t i = 0; i < row->fact_count; i++) {
             SUNDER_TRY(sunder_wide_add(state, row, &facts[i]));
         }
-        sunder_key_row_clear(row);
+        clear_facts(row);
         row->flags |= SUNDER_KEY_WIDE;
     }
     return sunder_wide_add(state, row, fact);
@@ -250,23 +283,67 @@ enum sunder_err sunder_key_row_bind(
     return SUNDER_OK;
 }
 
+/* Gives every member a row of its own. */
+static enum sunder_err spill_members(const struct sunder_state *state, struct sunder_key_row *row)
+{
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        SUNDER_TRY(sunder_member_put(state, row, row->members[i]));
+    }
+    row->member_count = 0;
+    row->flags |= SUNDER_KEY_MANY;
+    return SUNDER_OK;
+}
+
+static enum sunder_err join_one(
+    const struct sunder_state *state, struct sunder_key_row *row, uint32_t subject, int delta)
+{
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        struct sunder_key_member *member = &row->members[i];
+        if (member->subject == subject) {
+            member->count += (uint32_t)delta; /* Modulo 2^32: -1 takes one away. */
+            if (member->count == 0) {
+                row->member_count -= 1;
+                *member = row->members[row->member_count];
+            }
+            return SUNDER_OK;
+        }
+    }
+    if ((row->flags & SUNDER_KEY_MANY) == 0) {
+        if (row->member_count < SUNDER_KEY_MEMBERS_MAX) {
+            row->members[row->member_count] = (struct sunder_key_member){subject, (uint32_t)delta};
+            row->member_count += 1;
+            return SUNDER_OK;
+        }
+        SUNDER_TRY(spill_members(state, row));
+    }
+    struct sunder_key_member member = {subject, 0};
+    SUNDER_TRY(sunder_member_get(state, row, subject, &member.count));
+    member.count += (uint32_t)delta;
+    return sunder_member_put(state, row, member);
+}
+
+enum sunder_err sunder_key_row_join(const struct sunder_state *state, struct sunder_key_row *row,
+    const struct sunder_key_fact *fact, int delta)
+{
+    if ((int64_t)fact->position <= row->closed) {
+        return SUNDER_OK;
+    }
+    for (uint32_t i = 0; i < fact->subject_count; i++) {
+        SUNDER_TRY(join_one(state, row, fact->subjects[i], delta));
+    }
+    return SUNDER_OK;
+}
+
 enum sunder_err sunder_key_row_member(
     const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, bool *ret_member)
 {
-    if ((row->flags & SUNDER_KEY_WIDE) != 0) {
-        return sunder_wide_member(state, row, subject, ret_member);
+    uint32_t count = 0;
+    if ((row->flags & SUNDER_KEY_MANY) != 0) {
+        SUNDER_TRY(sunder_member_get(state, row, subject, &count));
     }
-    struct sunder_key_fact *facts = NULL;
-    SUNDER_TRY(sunder_key_row_facts(state, row, &facts));
-    *ret_member = false;
-    for (uint32_t i = 0; i < row->fact_count; i++) {
-        const struct sunder_key_fact *fact = &facts[i];
-        if (fact->released || (int64_t)fact->position <= row->closed) {
-            continue;
-        }
-        for (uint32_t s = 0; s < fact->subject_count; s++) {
-            *ret_member = *ret_member || fact->subjects[s] == subject;
-        }
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        count += row->members[i].subject == subject ? row->members[i].count : 0;
     }
+    *ret_member = count != 0;
     return SUNDER_OK;
 }

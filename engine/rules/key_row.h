@@ -1,10 +1,12 @@
 /* A key row: what has happened under one object, case, task, tenant or rule key.
  *
- *   flags | closed position | reserved facts | bound cases (text, counting facts) | facts
+ *   flags | closed position | reserved facts | bound cases (text, counting facts) | members (subject, counting facts) | facts
  *
- * Most keys hold a handful of facts, so they stand in the row itself, each with its subjects and duties, and one read serves all
- * rules. A key that gets more than SUNDER_KEY_FACTS_MAX facts becomes *wide*: its facts move to series per (subject, duty)
- * (series.h) and to a count per subject (table MEMBER), so that a hot key costs no more per decision than a cold one.
+ * Most keys hold a handful of facts that a rule will ask for, so they stand in the row itself, each with its subjects and duties,
+ * and one read serves all rules. A key that gets more than SUNDER_KEY_FACTS_MAX becomes *wide*: its facts move to series per
+ * (subject, duty) (series.h), so that a hot key costs no more per decision than a cold one. Members are everybody who may not
+ * close the key (S37): the subjects of all its counting facts, asked for or not. More than SUNDER_KEY_MEMBERS_MAX of them have
+ * rows of their own (table MEMBER).
  * Pure; the view's thread. */
 #pragma once
 
@@ -13,9 +15,12 @@
 
 #define SUNDER_KEY_FACTS_MAX 24u /* Facts in the row itself; measured: the row stays near one kilobyte. */
 
+#define SUNDER_KEY_MEMBERS_MAX 8u /* A team and its principal. */
+
 #define SUNDER_KEY_CLOSED 1u    /* S36 */
 #define SUNDER_KEY_SATURATED 2u /* S31 */
 #define SUNDER_KEY_WIDE 4u
+#define SUNDER_KEY_MANY 8u /* Members are in table MEMBER. */
 
 /* A fact under a key. subjects: ids in S12 order, the agent first. task: its id, 0 when there is none. */
 struct sunder_key_fact {
@@ -28,6 +33,12 @@ struct sunder_key_fact {
     uint32_t task;
     const uint32_t *subjects;
     const uint16_t *duties; /* Ascending ids. */
+};
+
+/* A subject of counting facts of the key's current epoch. */
+struct sunder_key_member {
+    uint32_t subject;
+    uint32_t count;
 };
 
 struct sunder_key_bind {
@@ -46,6 +57,8 @@ struct sunder_key_row {
     uint32_t reserved;
     uint32_t bind_count;
     struct sunder_key_bind *binds;
+    uint32_t member_count;
+    struct sunder_key_member *members; /* room for SUNDER_KEY_MEMBERS_MAX */
     uint32_t fact_count; /* Log order. None when wide. */
     uint8_t *raw;        /* The facts as the row has them, with room for one more; most rules never look at them. */
     uint32_t raw_len;
@@ -59,8 +72,12 @@ SUNDER_MUST_USE enum sunder_err sunder_key_row_get(const struct sunder_state *st
 SUNDER_MUST_USE enum sunder_err sunder_key_row_facts(const struct sunder_state *state,
     const struct sunder_key_row *row, struct sunder_key_fact **ret_facts);
 
-/* Forgets all facts of the row itself. Fold only. */
-void sunder_key_row_clear(struct sunder_key_row *row);
+/* Ends the epoch at `position`: nobody is a member any more, and facts go unless `keep_facts`. Fold only. */
+void sunder_key_row_close(struct sunder_key_row *row, int64_t position, bool keep_facts);
+
+/* Adds delta (+1, -1) to the counting facts of each subject of the fact, when it belongs to the current epoch. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_key_row_join(const struct sunder_state *state, struct sunder_key_row *row,
+    const struct sunder_key_fact *fact, int delta);
 
 /* Writes it back. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_key_row_put(

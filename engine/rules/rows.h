@@ -13,7 +13,7 @@
  *   TASK     tenant id, task                          the task               (task.h)
  *   KEY      domain id, space, key                    facts under a key      (key_row.h)
  *   SERIES   domain id, space, class, subject, element, key[, chunk]         (series.h)
- *   MEMBER   domain id, space, subject, key           counting facts of a subject under a wide key
+ *   MEMBER   domain id, space, subject, key           counting facts of a member of a key with many
  *
  * A position is the offset of the source record at its home. Numbers in keys are big-endian, so that keys sort as numbers.
  * Pure; the view's thread. */

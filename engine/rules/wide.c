@@ -93,13 +93,7 @@ static enum sunder_err apply_all(
     return SUNDER_OK;
 }
 
-/* MEMBER row: u32 counting facts, i64 epoch (the closed position they are counted in). Only objects and cases can be closed, so
- * only they need it. */
-static bool has_members(const struct sunder_key_row *row)
-{
-    return row->space == SUNDER_SPACE_OBJECT || row->space == SUNDER_SPACE_CASE;
-}
-
+/* MEMBER row: u32 counting facts, i64 epoch (the closed position they are counted in). */
 static void member_key(struct sunder_key *key, const struct sunder_key_row *row, uint32_t subject)
 {
     sunder_key_start(key, SUNDER_TABLE_MEMBER, row->domain);
@@ -108,7 +102,7 @@ static void member_key(struct sunder_key *key, const struct sunder_key_row *row,
     sunder_key_text(key, row->key);
 }
 
-static enum sunder_err member_get(
+enum sunder_err sunder_member_get(
     const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, uint32_t *ret_count)
 {
     struct sunder_key key;
@@ -130,47 +124,28 @@ static enum sunder_err member_get(
     return SUNDER_OK;
 }
 
-static enum sunder_err members_add(const struct sunder_state *state, const struct sunder_key_row *row,
-    const struct sunder_key_fact *fact, int delta)
+enum sunder_err sunder_member_put(
+    const struct sunder_state *state, const struct sunder_key_row *row, struct sunder_key_member member)
 {
-    if (!has_members(row) || (int64_t)fact->position <= row->closed) {
-        return SUNDER_OK;
-    }
-    for (uint32_t i = 0; i < fact->subject_count; i++) {
-        uint32_t count = 0;
-        SUNDER_TRY(member_get(state, row, fact->subjects[i], &count));
-        struct sunder_key key;
-        member_key(&key, row, fact->subjects[i]);
-        uint8_t raw[12];
-        struct sunder_out out = sunder_out_of(raw, sizeof raw);
-        sunder_out_u32(&out, count + (uint32_t)delta);
-        sunder_out_i64(&out, row->closed);
-        SUNDER_TRY(sunder_row_put(state, &key, &out));
-    }
-    return SUNDER_OK;
+    struct sunder_key key;
+    member_key(&key, row, member.subject);
+    uint8_t raw[12];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u32(&out, member.count);
+    sunder_out_i64(&out, row->closed);
+    return sunder_row_put(state, &key, &out);
 }
 
 enum sunder_err sunder_wide_add(
     const struct sunder_state *state, const struct sunder_key_row *row, const struct sunder_key_fact *fact)
 {
     struct change change = {.fact = fact, .append = true, .released = fact->released};
-    SUNDER_TRY(apply_all(state, row, &change));
-    return fact->released ? SUNDER_OK : members_add(state, row, fact, 1);
+    return apply_all(state, row, &change);
 }
 
 enum sunder_err sunder_wide_mark(const struct sunder_state *state, const struct sunder_key_row *row,
     const struct sunder_key_fact *fact, bool released)
 {
     struct change change = {.fact = fact, .released = released};
-    SUNDER_TRY(apply_all(state, row, &change));
-    return members_add(state, row, fact, released ? -1 : 1);
-}
-
-enum sunder_err sunder_wide_member(
-    const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, bool *ret_member)
-{
-    uint32_t count = 0;
-    SUNDER_TRY(member_get(state, row, subject, &count));
-    *ret_member = count != 0;
-    return SUNDER_OK;
+    return apply_all(state, row, &change);
 }

@@ -1,4 +1,4 @@
-/* Wide keys: the facts of a hot key, as series per (subject, duty) and a count per subject. Used by key_row.c and by the rules
+/* Wide keys: the facts of a hot key, as series per (subject, duty); and members that are too many for their row. Used by key_row.c and by the rules
  * when a key row says WIDE. Pure; the view's thread. */
 #pragma once
 
@@ -19,5 +19,9 @@ SUNDER_MUST_USE enum sunder_err sunder_wide_add(
     const struct sunder_state *state, const struct sunder_key_row *row, const struct sunder_key_fact *fact);
 SUNDER_MUST_USE enum sunder_err sunder_wide_mark(const struct sunder_state *state,
     const struct sunder_key_row *row, const struct sunder_key_fact *fact, bool released);
-SUNDER_MUST_USE enum sunder_err sunder_wide_member(
-    const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, bool *ret_member);
+
+/* Counting facts of a member in the key's current epoch, when members have rows of their own. */
+SUNDER_MUST_USE enum sunder_err sunder_member_get(
+    const struct sunder_state *state, const struct sunder_key_row *row, uint32_t subject, uint32_t *ret_count);
+SUNDER_MUST_USE enum sunder_err sunder_member_put(
+    const struct sunder_state *state, const struct sunder_key_row *row, struct sunder_key_member member);

@@ -237,7 +237,8 @@ static void make_event(struct workload *w, struct sunder_arena *arena, struct su
     event->principal = print(arena, "p%06lu%s", principal, (uint64_t)(uintptr_t) "");
     struct sunder_str *chain = need(SUNDER_ARENA_NEW(arena, struct sunder_str, 2));
     chain[0] = print(
-        arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50, below(w, w->agents));
+        arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50,
+        (uint64_t)w->agents + ((uint64_t)principal * 5) + below(w, 5)); /* One of the principal's own. */
     event->delegation = (struct sunder_strs){chain, 1};
     event->task = print(arena, "k%06lu.%lu", slot, w->generation[slot]);
     event->tool = sunder_str_of(tool);

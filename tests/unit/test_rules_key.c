@@ -8,7 +8,7 @@
 #include "tests/unit/test_engine_fixture.h"
 
 #define FACTS_MAX 256u
-#define SUBJECTS 5u
+#define SUBJECTS 12u
 #define TASKS 3u
 #define DUTIES 3u
 #define DOMAIN 9u
@@ -118,6 +118,9 @@ static struct sunder_key_fact *random_fact(struct list *list, uint64_t *random)
 static void add(struct rig *rig, const struct sunder_key_fact *fact)
 {
     struct sunder_key_row row = row_of(rig);
+    if (!fact->released) {
+        assert_int_equal(sunder_key_row_join(&rig->state, &row, fact, 1), SUNDER_OK);
+    }
     assert_int_equal(sunder_key_row_add(&rig->state, &row, fact), SUNDER_OK);
     put(rig, &row);
 }
@@ -128,6 +131,7 @@ static void mark(struct rig *rig, struct sunder_key_fact *fact, bool released)
         return; /* The states of an intent allow nothing else (S6). */
     }
     struct sunder_key_row row = row_of(rig);
+    assert_int_equal(sunder_key_row_join(&rig->state, &row, fact, released ? -1 : 1), SUNDER_OK);
     assert_int_equal(sunder_key_row_mark(&rig->state, &row, fact, released), SUNDER_OK);
     put(rig, &row);
     fact->released = released;
@@ -300,10 +304,7 @@ static void close_key(struct rig *rig, struct list *list, bool clear)
 {
     struct sunder_key_row row = row_of(rig);
     list->closed = (int64_t)list->facts[list->count - 1].position + 1;
-    row.closed = list->closed;
-    if (clear) {
-        sunder_key_row_clear(&row);
-    }
+    sunder_key_row_close(&row, list->closed, !clear);
     put(rig, &row);
 }
 
@@ -436,7 +437,7 @@ static void a_damaged_count_of_a_member_is_corrupt(void **state)
         enum sunder_err err = sunder_key_row_member(&rig->state, &row, subject, &member);
         assert_int_equal(err, SUNDER_ERR_CORRUPT);
         if (subject == last->subjects[0]) {
-            err = sunder_key_row_add(&rig->state, &row, last);
+            err = sunder_key_row_join(&rig->state, &row, last, 1);
             assert_int_equal(err, SUNDER_ERR_CORRUPT);
             damaged += 1;
         }
