@@ -214,30 +214,30 @@ void bus_rebalance_set(rd_kafka_conf_t *conf)
     rd_kafka_conf_set_rebalance_cb(conf, rebalance_cb);
 }
 
-void sunder_bus_open_gate(struct sunder_bus *bus, int32_t number)
+void sunder_bus_open_gate(struct sunder_bus *bus, int32_t partition)
 {
-    SUNDER_MUST(owns(bus, number));
-    bus->partitions[number].open = true;
-    rd_kafka_queue_forward(bus->partitions[number].queue, bus->ready);
+    SUNDER_MUST(owns(bus, partition));
+    bus->partitions[partition].open = true;
+    rd_kafka_queue_forward(bus->partitions[partition].queue, bus->ready);
 }
 
-void sunder_bus_close_gate(struct sunder_bus *bus, int32_t number)
+void sunder_bus_close_gate(struct sunder_bus *bus, int32_t partition)
 {
-    SUNDER_MUST(owns(bus, number));
-    if (!bus->partitions[number].open) {
+    SUNDER_MUST(owns(bus, partition));
+    if (!bus->partitions[partition].open) {
         return;
     }
-    bus->partitions[number].open = false;
-    rd_kafka_queue_forward(bus->partitions[number].queue, NULL);
+    bus->partitions[partition].open = false;
+    rd_kafka_queue_forward(bus->partitions[partition].queue, NULL);
     drain_ready(bus);
 }
 
-int64_t sunder_bus_end(const struct sunder_bus *bus, int32_t number)
+int64_t sunder_bus_end(const struct sunder_bus *bus, int32_t partition)
 {
     int64_t low = 0;
     int64_t high = 0;
     rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
-        bus->consumer, bus->options.topics[SUNDER_BUS_INTENTS], number, &low, &high);
+        bus->consumer, bus->options.topics[SUNDER_BUS_INTENTS], partition, &low, &high);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
 }
 

@@ -283,7 +283,7 @@ enum sunder_err sunder_bus_send(struct sunder_bus *bus,
     }
     if (stage->count == STAGE_MESSAGES ||
         stage->header_count + message->header_count > STAGE_HEADERS ||
-        stage->arena.size - stage->arena.used < size + 2 * (SEND_HEADERS_MAX + 1)) {
+        stage->arena.size - stage->arena.used < size + (size_t)2 * (SEND_HEADERS_MAX + 1)) {
         enum sunder_err err = sunder_bus_push(bus, reterr_fail);
         if (err != SUNDER_OK) {
             return err;

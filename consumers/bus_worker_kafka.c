@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "consumers/clock.h"
@@ -37,6 +38,15 @@ static bool parse_hex(const char *text, uint8_t *bytes, size_t count)
     return true;
 }
 
+/* A whole number in decimal and nothing else. */
+static bool parse_number(const char *text, uint64_t *ret_number)
+{
+    char *end = NULL;
+    errno = 0;
+    *ret_number = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
 /* Reads what bus_offset_add wrote; owner has 128 bytes. */
 static bool parse_metadata(
     const rd_kafka_topic_partition_t *element, struct sunder_bus_taken *taken, char *owner)
@@ -49,15 +59,17 @@ static bool parse_metadata(
     text[element->metadata_size] = '\0';
     char state[16];
     char head[65];
-    long long at = 0;
-    unsigned long long seq = 0;
-    if (sscanf(text, "sunder1 %15s %lld %llu %64s %127s", state, &at, &seq, head, owner) != 5) {
+    char at[21];
+    char seq[21];
+    uint64_t offset = 0;
+    if (sscanf(text, "sunder1 %15s %20s %20s %64s %127s", state, at, seq, head, owner) != 5 ||
+        !parse_number(at, &offset) || offset > INT64_MAX ||
+        !parse_number(seq, &taken->progress.seq)) {
         return false;
     }
     taken->released = strcmp(state, "released") == 0;
-    taken->progress.at = at;
-    taken->progress.seq = seq;
-    return at >= 0 && (taken->released || strcmp(state, "owned") == 0) &&
+    taken->progress.at = (int64_t)offset;
+    return (taken->released || strcmp(state, "owned") == 0) &&
            parse_hex(head, taken->progress.head.bytes, sizeof taken->progress.head.bytes);
 }
 

@@ -35,7 +35,7 @@ struct sunder_log_line {
 };
 
 void sunder_log_write(
-    const struct sunder_log *log, const struct sunder_log_line *line, const char *format, ...)
+    const struct sunder_log *log, const struct sunder_log_line *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Shorthands without partition and next step. */

@@ -9,8 +9,8 @@
 #include "consumers/node/config_read.h"
 #include "proto/doc.h"
 
-#define ARENA_BYTES                                                                                \
-    (16u * 1024 * 1024) /* For a file of SUNDER_DOC_BYTES_MAX; what is not touched costs nothing. */
+/* For a file of SUNDER_DOC_BYTES_MAX; what is not touched costs nothing. */
+#define ARENA_BYTES ((size_t)16 << 20)
 #define NODE_CHARS_MAX 32u /* client.id beyond this crashes the library; see bus_conf_kafka.c. */
 #define KAFKA_PROPERTIES_MAX 200u
 

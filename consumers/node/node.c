@@ -134,7 +134,7 @@ static enum sunder_err run_bus(struct node *node, bool *ret_opened, struct sunde
 {
     *ret_opened = false;
     atomic_store_explicit(
-        &node->alive_ms, sunder_clock_ms() + 2 * NODE_STALL_MS, memory_order_relaxed);
+        &node->alive_ms, sunder_clock_ms() + (int64_t)2 * NODE_STALL_MS, memory_order_relaxed);
     enum sunder_err err = open_bus(node, reterr_fail);
     if (err != SUNDER_OK) {
         return err;
@@ -233,7 +233,7 @@ enum sunder_err sunder_node_run(
     node->options = *options;
     atomic_store_explicit(&options->metrics->lease, true, memory_order_relaxed);
     atomic_store_explicit(
-        &node->alive_ms, sunder_clock_ms() + 2 * NODE_STALL_MS, memory_order_relaxed);
+        &node->alive_ms, sunder_clock_ms() + (int64_t)2 * NODE_STALL_MS, memory_order_relaxed);
     struct watchdog watchdog = {0};
     watchdog_start(&watchdog, node);
 
