@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/err.h"
+#include "engine/base/must.h"
 
 /* memory    borrowed from the owner, who frees it after the last use of the arena
  * size      bytes of memory
@@ -26,6 +27,7 @@ struct sunder_arena sunder_arena_of(void *memory, size_t size);
  * rewind to a mark taken before. Not zeroed: for bytes that are overwritten at once. Inline, since a step takes dozens. */
 static inline void *sunder_arena_alloc_raw(struct sunder_arena *arena, size_t size, size_t align)
 {
+    SUNDER_MUST(align != 0 && (align & (align - 1)) == 0);
     uintptr_t base = (uintptr_t)arena->memory;
     uintptr_t at = (base + arena->used + (align - 1)) & ~(uintptr_t)(align - 1);
     size_t start = (size_t)(at - base);
