@@ -6,7 +6,7 @@ _Noreturn void abort(void); /* The one name of the C library's heap header that 
 
 sunder_must_hook_fn *sunder_must_hook = NULL;
 
-_Noreturn void sunder_must_fail(const char *expr, const char *file, int line)
+void sunder_must_fail(const char *expr, const char *file, int line)
 {
     if (sunder_must_hook != NULL) {
         sunder_must_hook(expr, file, line);

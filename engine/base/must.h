@@ -3,11 +3,19 @@
  * Thread: any; the hook is set before threads start. */
 #pragma once
 
+#ifdef __cplusplus
+extern "C" { /* The two C++ adapters in proto/ see base headers. */
+#endif
+
 typedef void sunder_must_hook_fn(const char *expr, const char *file, int line);
 
 extern sunder_must_hook_fn *sunder_must_hook; /* NULL in production. */
 
 /* Calls the hook, if any, then abort(). */
-_Noreturn void sunder_must_fail(const char *expr, const char *file, int line);
+__attribute__((noreturn)) void sunder_must_fail(const char *expr, const char *file, int line);
+
+#ifdef __cplusplus
+}
+#endif
 
 #define SUNDER_MUST(expr) ((expr) ? (void)0 : sunder_must_fail(#expr, __FILE__, __LINE__))
