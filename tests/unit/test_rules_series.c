@@ -446,8 +446,7 @@ static void assert_all_corrupt(struct rig *rig, bool head)
         sunder_series_total(&rig->state, &SERIES, late, &count, &sum), SUNDER_ERR_CORRUPT);
     assert_int_equal(count, 77);
     assert_int_equal(
-        sunder_series_latest(&rig->state, &SERIES, SUNDER_SPAN_ALL, 0, &list),
-        SUNDER_ERR_CORRUPT);
+        sunder_series_latest(&rig->state, &SERIES, SUNDER_SPAN_ALL, 0, &list), SUNDER_ERR_CORRUPT);
     assert_int_equal(list.count, 77);
     assert_int_equal(
         sunder_series_first(&rig->state, &SERIES, late, &found, &entry), SUNDER_ERR_CORRUPT);
@@ -516,7 +515,8 @@ static void without_room_nothing_is_written(void **state)
 
     assert_int_equal(sunder_series_append(&cramped, &SERIES, &entry, INT64_MIN), SUNDER_ERR_FULL);
     assert_int_equal(sunder_series_mark(&cramped, &SERIES, 3, true), SUNDER_ERR_FULL);
-    assert_int_equal(sunder_series_latest(&cramped, &SERIES, SUNDER_SPAN_ALL, 0, &list), SUNDER_ERR_FULL);
+    assert_int_equal(
+        sunder_series_latest(&cramped, &SERIES, SUNDER_SPAN_ALL, 0, &list), SUNDER_ERR_FULL);
 
     assert_int_equal(rig->puts, puts);
     assert_same(rig, model, SUNDER_SPAN_ALL);

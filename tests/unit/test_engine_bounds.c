@@ -1,0 +1,386 @@
+/* The bounds of limits.h at and past each (S31): what fits is exact, what does not is denied and takes no state. */
+#include <stdio.h>
+
+#include "tests/unit/test_engine_fixture.h"
+
+#define HEAD "sunder: 1\nname: p\nauthority: open\ntenant: payload\n"
+#define TEXT_MAX 60000u
+
+static const char POLICY[] = HEAD "catalogue:\n"
+                                  "  - {tool: erp, action: read, duty: read, shared: true}\n"
+                                  "  - {tool: erp, action: submit, duty: submit}\n"
+                                  "  - {tool: erp, action: confirm, duty: confirm}\n"
+                                  "rules:\n"
+                                  "  - {separation: pay, duties: [submit, confirm], by: [agent]}\n";
+
+/* Text that is put together piece by piece. */
+struct text {
+    char at[TEXT_MAX];
+    size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text->at + text->len, sizeof text->at - text->len, format, args);
+    va_end(args);
+    assert_true(len >= 0 && (size_t)len < sizeof text->at - text->len);
+    text->len += (size_t)len;
+}
+
+static struct rig *rig;
+static struct text text;
+
+static int setup(void **state)
+{
+    (void)state;
+    text.len = 0;
+    rig = NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_destroy(&rig);
+    return 0;
+}
+
+static void use(const char *yaml)
+{
+    rig = rig_create(rig_policy(yaml));
+}
+
+static struct sunder_outputs act(uint32_t number, const char *action, const char *more)
+{
+    return rig_intent(rig,
+        rig_text("i%u", number),
+        "bot:1",
+        rig_text("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"%s\"%s}", action, more));
+}
+
+static struct sunder_outputs read_with_case(uint32_t number, uint32_t case_number)
+{
+    return act(
+        number, "read", rig_text(",\"object\":\"vendor/V1\",\"case\":\"PO-%u\"", case_number));
+}
+
+static void executed(uint32_t number)
+{
+    struct sunder_outputs out = rig_send(rig,
+        "outcome",
+        rig_text("o%u", number),
+        "erp:system",
+        rig_text("{\"tenant\":\"acme\",\"intent\":\"i%u\",\"result\":\"executed\"}", number));
+    assert_false(out.dead_letter);
+}
+
+static void close_key(const char *kind, const char *name)
+{
+    struct sunder_outputs out = rig_send(rig,
+        "case",
+        rig_text("close-%s", name),
+        "closer",
+        rig_text("{\"tenant\":\"acme\",\"%s\":\"%s\",\"state\":\"closed\"}", kind, name));
+    assert_false(out.dead_letter);
+}
+
+static void fill_cases(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct sunder_outputs out = read_with_case(i, i);
+        rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    }
+}
+
+static void an_object_has_64_open_cases_and_forgets_closed_ones(void **state)
+{
+    (void)state;
+    use(POLICY);
+    fill_cases(SUNDER_KEY_CASES_MAX);
+
+    struct sunder_outputs out = read_with_case(1000, 1000);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:cases");
+    out = read_with_case(1001, 7); /* One that is bound already. */
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    executed(7);
+    executed(1001);
+    close_key("case", "PO-7");
+
+    out = read_with_case(1002, 1002);
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    out = read_with_case(1003, 1003);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:cases");
+}
+
+/* An act that is not shared belongs to every open case of its object. */
+static void an_act_joins_64_cases_of_its_object_and_not_one_more(void **state)
+{
+    (void)state;
+    use(POLICY);
+    fill_cases(SUNDER_KEY_CASES_MAX);
+
+    struct sunder_outputs out = act(500, "submit", ",\"object\":\"vendor/V1\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].cases.count, SUNDER_INTENT_CASES_MAX);
+
+    out = act(501, "submit", ",\"object\":\"vendor/V1\",\"case\":\"PO-999\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:cases");
+}
+
+static void a_task_has_64_open_cases(void **state)
+{
+    (void)state;
+    use(POLICY);
+    for (uint32_t i = 0; i <= SUNDER_KEY_CASES_MAX; i++) {
+        const char *more =
+            rig_text(",\"object\":\"vendor/V%u\",\"case\":\"PO-%u\",\"task\":\"T-1\"", i, i);
+        struct sunder_outputs out = act(i, "read", more);
+        bool fits = i < SUNDER_KEY_CASES_MAX;
+        rig_assert_answer(&out,
+            fits ? SUNDER_VERDICT_ALLOW : SUNDER_VERDICT_DENY,
+            fits ? "" : "limit_reached:cases");
+    }
+}
+
+static struct sunder_outputs observe(const char *id, const char *more)
+{
+    return rig_send(rig,
+        "observed",
+        id,
+        "bot:2",
+        rig_text("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\"%s}", more));
+}
+
+/* What happened must count; where it does not fit, nobody may go on until the key is closed. */
+static void an_observed_act_too_many_saturates_its_keys_until_they_are_closed(void **state)
+{
+    (void)state;
+    use(POLICY);
+    fill_cases(SUNDER_KEY_CASES_MAX);
+
+    struct sunder_outputs out =
+        observe("seen", ",\"object\":\"vendor/V1\",\"case\":\"PO-one-more\"");
+
+    assert_int_equal(out.records[0].kind, SUNDER_RECORD_OBSERVED);
+    out = act(600, "submit", ",\"object\":\"vendor/V1\"");
+    assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_DENY);
+    out = read_with_case(601, 3);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:vendor/V1");
+    for (uint32_t i = 0; i < SUNDER_KEY_CASES_MAX; i++) {
+        executed(i);
+    }
+    close_key("object", "vendor/V1");
+    out = read_with_case(602, 3);
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+}
+
+/* Entries that all mean one act: `count` of them derive objects or cases of the given args. */
+static void use_deriving(const char *what, uint32_t count)
+{
+    say(&text, HEAD "catalogue:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        say(&text, "  - {tool: erp, action: bulk, duty: bulk, %s: args.d%u}\n", what, i);
+    }
+    say(&text, "  - {tool: erp, action: read, duty: bulk, shared: true}\n");
+    use(text.at);
+    text.len = 0;
+}
+
+static struct sunder_outputs bulk(uint32_t claimed, uint32_t derived)
+{
+    text.len = 0;
+    say(&text, ",\"objects\":[");
+    for (uint32_t i = 0; i < claimed; i++) {
+        say(&text, "%s\"claimed/%u\"", i == 0 ? "" : ",", i);
+    }
+    say(&text, "],\"args\":{");
+    for (uint32_t i = 0; i < derived; i++) {
+        say(&text, "%s\"d%u\":\"derived/%u\"", i == 0 ? "" : ",", i, i);
+    }
+    say(&text, "}");
+    return act(1, "bulk", text.at);
+}
+
+static void an_intent_has_128_objects(void **state)
+{
+    (void)state;
+    uint32_t derived = SUNDER_INTENT_OBJECTS_MAX - SUNDER_OBJECTS_MAX;
+    use_deriving("object", derived);
+
+    struct sunder_outputs out = bulk(SUNDER_OBJECTS_MAX, derived);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].objects.count, SUNDER_INTENT_OBJECTS_MAX);
+}
+
+static void one_object_more_is_denied_and_takes_no_state(void **state)
+{
+    (void)state;
+    uint32_t derived = SUNDER_INTENT_OBJECTS_MAX - SUNDER_OBJECTS_MAX + 1;
+    use_deriving("object", derived);
+
+    struct sunder_outputs out = bulk(SUNDER_OBJECTS_MAX, derived);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:objects");
+    assert_int_equal(rig_count_rows(rig, SUNDER_TABLE_KEY), 0);
+}
+
+static void an_event_claims_at_most_64_objects(void **state)
+{
+    (void)state;
+    use_deriving("object", 1);
+
+    struct sunder_outputs out = bulk(SUNDER_OBJECTS_MAX + 1, 1);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:objects");
+    assert_int_equal(out.records[0].stage, 1);
+    assert_true(out.dead_letter);
+}
+
+static void an_intent_has_64_cases(void **state)
+{
+    (void)state;
+    use_deriving("case", SUNDER_INTENT_CASES_MAX);
+
+    struct sunder_outputs out = bulk(1, SUNDER_INTENT_CASES_MAX);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].cases.count, SUNDER_INTENT_CASES_MAX);
+}
+
+static void one_case_more_is_denied(void **state)
+{
+    (void)state;
+    use_deriving("case", SUNDER_INTENT_CASES_MAX + 1);
+
+    struct sunder_outputs out = bulk(1, SUNDER_INTENT_CASES_MAX + 1);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:cases");
+}
+
+static struct sunder_outputs act_with_duties(uint32_t count)
+{
+    say(&text, HEAD "catalogue:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        say(&text, "  - {tool: erp, action: many, duty: d%02u}\n", i);
+    }
+    use(text.at);
+    return act(1, "many", ",\"object\":\"vendor/V1\"");
+}
+
+static void an_intent_has_32_duties(void **state)
+{
+    (void)state;
+    struct sunder_outputs out = act_with_duties(SUNDER_INTENT_DUTIES_MAX);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].duties.count, SUNDER_INTENT_DUTIES_MAX);
+}
+
+static void one_duty_more_is_denied(void **state)
+{
+    (void)state;
+    struct sunder_outputs out = act_with_duties(SUNDER_INTENT_DUTIES_MAX + 1);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:duties");
+}
+
+static struct sunder_outputs delegate(uint32_t number, const char *from, const char *to)
+{
+    return rig_send(rig,
+        "delegation",
+        rig_text("d%u", number),
+        "orchestrator",
+        rig_text("{\"tenant\":\"acme\",\"from\":\"%s\",\"to\":\"%s\"}", from, to));
+}
+
+/* bot:1 <- up:1 <- up:2 <- ... <- up:count */
+static void delegate_in_a_row(uint32_t count)
+{
+    for (uint32_t i = 1; i <= count; i++) {
+        const char *to = i == 1 ? "bot:1" : rig_text("up:%u", i - 1);
+        struct sunder_outputs out = delegate(i, rig_text("up:%u", i), to);
+        assert_false(out.dead_letter);
+    }
+}
+
+static void a_chain_has_32_delegators_beside_its_principal(void **state)
+{
+    (void)state;
+    use(POLICY);
+    delegate_in_a_row(SUNDER_CHAIN_MAX);
+    struct sunder_outputs out = act(1, "read", ",\"principal\":\"user:ana\"");
+
+    /* The root of the edges is not the principal, so it stays a delegator (S12). */
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].subject_count, SUNDER_CHAIN_MAX + 2);
+}
+
+static void one_recorded_delegator_more_is_denied(void **state)
+{
+    (void)state;
+    use(POLICY);
+    delegate_in_a_row(SUNDER_CHAIN_MAX + 1);
+
+    struct sunder_outputs out = act(1, "read", ",\"principal\":\"user:ana\"");
+
+    assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_DENY);
+}
+
+static void claimed_delegators_count_with_recorded_ones(void **state)
+{
+    (void)state;
+    use(POLICY);
+    delegate_in_a_row(SUNDER_CHAIN_MAX - 1);
+
+    struct sunder_outputs out =
+        act(1, "read", ",\"principal\":\"user:ana\",\"delegation\":[\"c:1\"]");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    out = act(2, "read", ",\"principal\":\"user:ana\",\"delegation\":[\"up:1\",\"c:1\"]");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    out = act(3, "read", ",\"principal\":\"user:ana\",\"delegation\":[\"c:1\",\"c:2\"]");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:delegation");
+}
+
+static void sixty_four_edges_lead_to_one_agent_and_no_more(void **state)
+{
+    (void)state;
+    use(POLICY);
+    for (uint32_t i = 0; i < SUNDER_EDGES_MAX; i++) {
+        struct sunder_outputs out = delegate(i, rig_text("up:%u", i), "bot:1");
+        assert_false(out.dead_letter);
+    }
+
+    struct sunder_outputs out = delegate(500, "up:500", "bot:1");
+    rig_assert_dead(&out, "limit_reached", "to");
+    out = delegate(501, "up:9", "bot:1"); /* Replaces the one before. */
+    assert_false(out.dead_letter);
+    out = delegate(502, "up:500", "bot:2");
+    assert_false(out.dead_letter);
+}
+
+#define BOUNDS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOUNDS_TEST(an_object_has_64_open_cases_and_forgets_closed_ones),
+        BOUNDS_TEST(an_act_joins_64_cases_of_its_object_and_not_one_more),
+        BOUNDS_TEST(a_task_has_64_open_cases),
+        BOUNDS_TEST(an_observed_act_too_many_saturates_its_keys_until_they_are_closed),
+        BOUNDS_TEST(an_intent_has_128_objects),
+        BOUNDS_TEST(one_object_more_is_denied_and_takes_no_state),
+        BOUNDS_TEST(an_event_claims_at_most_64_objects),
+        BOUNDS_TEST(an_intent_has_64_cases),
+        BOUNDS_TEST(one_case_more_is_denied),
+        BOUNDS_TEST(an_intent_has_32_duties),
+        BOUNDS_TEST(one_duty_more_is_denied),
+        BOUNDS_TEST(a_chain_has_32_delegators_beside_its_principal),
+        BOUNDS_TEST(one_recorded_delegator_more_is_denied),
+        BOUNDS_TEST(claimed_delegators_count_with_recorded_ones),
+        BOUNDS_TEST(sixty_four_edges_lead_to_one_agent_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, test_group_setup, NULL);
+}
