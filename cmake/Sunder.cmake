@@ -48,6 +48,10 @@ function(sunder_target_defaults target posix)
     if(posix)
         target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
     endif()
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE" AND SUNDER_SANITIZE STREQUAL "thread" AND BUILD_TESTING)
+        target_sources(${target} PRIVATE $<TARGET_OBJECTS:sunder_tsan_threads>)
+    endif()
 endfunction()
 
 # sunder_component(NAME <target> [POSIX] SOURCES <file>... DEPS <component>... PRIVATE <target>...)
@@ -105,6 +109,10 @@ function(sunder_protobuf)
     target_link_libraries(${arg_NAME} PUBLIC PkgConfig::protobuf_c)
 endfunction()
 
+set(SUNDER_SANITIZER_OPTIONS
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+
 # sunder_unit_test(<name> SOURCES <file>... DEPS <target>... [LABELS <label>...] [TIMEOUT <s>])
 #   One cmocka program; the label is fast unless said otherwise.
 function(sunder_unit_test name)
@@ -128,7 +136,7 @@ function(sunder_unit_test name)
     target_link_libraries(${name} PRIVATE sunder_test_support ${arg_DEPS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES
-        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${SUNDER_SANITIZER_OPTIONS}")
 endfunction()
 
 # sunder_fuzz_test(<name> SOURCES <file>... CORPUS <folder> DEPS <target>...)
@@ -183,7 +191,8 @@ function(sunder_python_test name)
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 60)
     endif()
-    set(environment "PYTHONDONTWRITEBYTECODE=1"
+    set(environment ${SUNDER_SANITIZER_OPTIONS}
+        "PYTHONDONTWRITEBYTECODE=1"
         "SUNDER_KAFKA_LOCAL=${PROJECT_SOURCE_DIR}/ops/kafka/kafka-local"
         "SUNDER_BUILD=${PROJECT_BINARY_DIR}"
         "SUNDER_BIN=$<TARGET_FILE:sunder>"
