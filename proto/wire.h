@@ -12,7 +12,7 @@
 
 /* Free bytes of an arena in which every event within SUNDER_EVENT_BYTES_MAX can be decoded. With less, a hostile event may be
  * refused that another node accepts, so all arenas for events have this much. It is touched only as far as it is needed. */
-#define SUNDER_WIRE_ARENA_BYTES (16u * 1024 * 1024)
+#define SUNDER_WIRE_ARENA_BYTES (16u << 20)
 
 /* The largest record that encode writes and decode_record reads: librdkafka's default of message.max.bytes. */
 #define SUNDER_WIRE_RECORD_BYTES_MAX 1000000u

@@ -53,7 +53,7 @@ static int option_label(const struct sunder_cli_option *option, char *buf, size_
     }
     int len = snprintf(buf, size, "%s--%s%s", letter, option->name, value != NULL ? "=" : "");
     for (; value != NULL && *value != '\0' && len + 1 < (int)size; value++) {
-        buf[len++] = *value == ' ' ? '|' : *value;
+        buf[len++] = (char)(*value == ' ' ? '|' : *value);
     }
     buf[len] = '\0';
     return len;

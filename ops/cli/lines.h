@@ -9,7 +9,7 @@
 #include "engine/base/str.h"
 
 /* A longer line ends the reading: nobody's event is that big, and memory is not endless. */
-#define SUNDER_LINE_BYTES_MAX (256u * 1024u * 1024u)
+#define SUNDER_LINE_BYTES_MAX (256u << 20)
 
 struct sunder_lines;
 
