@@ -236,9 +236,11 @@ static void make_event(struct workload *w, struct sunder_arena *arena, struct su
     event->tenant = print(arena, "t%02lu%s", principal % 50, (uint64_t)(uintptr_t) "");
     event->principal = print(arena, "p%06lu%s", principal, (uint64_t)(uintptr_t) "");
     struct sunder_str *chain = need(SUNDER_ARENA_NEW(arena, struct sunder_str, 2));
-    chain[0] = print(
-        arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50,
-        (uint64_t)w->agents + ((uint64_t)principal * 5) + below(w, 5)); /* One of the principal's own. */
+    chain[0] = print(arena,
+        "spiffe://bank.example/t%02lu/agent/a%07lu",
+        principal % 50,
+        (uint64_t)w->agents + ((uint64_t)principal * 5) +
+            below(w, 5)); /* One of the principal's own. */
     event->delegation = (struct sunder_strs){chain, 1};
     event->task = print(arena, "k%06lu.%lu", slot, w->generation[slot]);
     event->tool = sunder_str_of(tool);
@@ -552,7 +554,7 @@ static void run_create(struct run *run, const char *directory)
     check(sunder_store_open(&options, &run->store, &opened, &fail), "store", &fail);
     run->trace = (struct trace){
         .view = sunder_store_view(run->store), .rows = sunder_store_rows(run->store)};
-    run->trace.max = TRACE_EVENTS * 64;
+    run->trace.max = (uint64_t)TRACE_EVENTS * 64;
     run->trace.size = (uint64_t)TRACE_EVENTS * 16384;
     run->trace.operations = need(calloc(run->trace.max, sizeof *run->trace.operations));
     run->trace.bytes = need(malloc(run->trace.size));

@@ -12,10 +12,10 @@ struct bench_simdjson;
 
 /* A parser of texts of up to `bytes_max`; NULL: no memory. */
 struct bench_simdjson *bench_simdjson_create(size_t bytes_max);
-void bench_simdjson_destroy(struct bench_simdjson **parser);
+void bench_simdjson_destroy(struct bench_simdjson **bench);
 
 /* Copies the text to where it has the padding that simdjson asks for, and parses it; false: no JSON. */
-bool bench_simdjson_parse(struct bench_simdjson *parser, const char *text, size_t len);
+bool bench_simdjson_parse(struct bench_simdjson *bench, const char *text, size_t len);
 
 #ifdef __cplusplus
 }

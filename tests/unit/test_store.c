@@ -185,7 +185,7 @@ static void run_random_operations(struct fixture *fixture, uint32_t steps)
 static void random_operations_agree_when_written_inline(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->options.memory_bytes = 4 * 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)4 << 20;
 
     run_random_operations(fixture, 20000);
 }
@@ -193,7 +193,7 @@ static void random_operations_agree_when_written_inline(void **state)
 static void random_operations_agree_when_written_by_the_thread(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->options.memory_bytes = 4 * 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)4 << 20;
     fixture->options.flush_inline = false;
     fixture->random = 4711;
 
@@ -365,7 +365,7 @@ static void expect_bounds_of_keys_and_values(struct sunder_store *store)
 static void bounds_of_keys_and_values_hold_in_both_kinds(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->options.memory_bytes = 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)1 << 20;
     struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
     expect_bounds_of_keys_and_values(store);
     sunder_store_destroy(&store);
@@ -439,8 +439,8 @@ static void a_full_table_is_answered_and_a_flush_makes_room(void **state)
 static void the_map_grows_up_to_its_bound_and_then_the_store_is_full(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->options.memory_bytes = 4 * 1024 * 1024;
-    fixture->options.map_bytes_max = 2 * 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)4 << 20;
+    fixture->options.map_bytes_max = (uint64_t)2 << 20;
     struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
     assert_int_equal(put_until(store, 800, SUNDER_OK), 800);
     fixture_mark(store, 1);
@@ -461,7 +461,7 @@ static void the_map_grows_up_to_its_bound_and_then_the_store_is_full(void **stat
     assert_int_equal(stats.disk_rows, 800);
     assert_int_equal(stats.frozen_rows, 4000);
     fixture_close(store);
-    fixture->options.map_bytes_max = 64 * 1024 * 1024;
+    fixture->options.map_bytes_max = (uint64_t)64 << 20;
     store = fixture_open(fixture, SUNDER_STORE_FOUND_KEPT);
     assert_int_equal(put_until(store, 4000, SUNDER_OK), 4000);
     fixture_mark(store, 2);
@@ -476,7 +476,7 @@ static void the_map_grows_under_the_thread_while_rows_are_read(void **state)
 {
     struct fixture *fixture = *state;
     fixture->options.flush_inline = false;
-    fixture->options.memory_bytes = 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)1 << 20;
     struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
     struct sunder_view view = sunder_store_view(store);
     struct sunder_rows rows = sunder_store_rows(store);
@@ -525,7 +525,7 @@ static void the_map_grows_under_the_thread_while_rows_are_read(void **state)
 static void the_filter_is_built_anew_when_it_is_full(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->options.memory_bytes = 16 * 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)16 << 20;
     struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
     struct sunder_view view = sunder_store_view(store);
     struct sunder_rows rows = sunder_store_rows(store);

@@ -333,7 +333,7 @@ struct specimen {
 static struct specimen make_specimen(struct fixture *fixture)
 {
     struct specimen specimen = {0};
-    fixture->options.memory_bytes = 4 * 1024 * 1024;
+    fixture->options.memory_bytes = (uint64_t)4 << 20;
     struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
     for (uint32_t step = 0; step < 2000; step++) {
         uint32_t number = (uint32_t)(fixture_random(&fixture->random) % FIXTURE_KEYS);

@@ -55,9 +55,9 @@ int fixture_setup(void **state)
         .table_count = FIXTURE_TABLES_COUNT,
         .identity = SUNDER_STR("topic/7"),
         .format = 3,
-        .memory_bytes = 64 * 1024,
-        .map_bytes_start = 256 * 1024,
-        .map_bytes_max = 64 * 1024 * 1024,
+        .memory_bytes = (uint64_t)64 << 10,
+        .map_bytes_start = (uint64_t)256 << 10,
+        .map_bytes_max = (uint64_t)64 << 20,
         .flush_inline = true,
         .boot_id = "boot-1",
     };

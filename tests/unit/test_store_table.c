@@ -8,7 +8,7 @@
 #include "store/filter.h"
 #include "store/table.h"
 
-#define MIB ((uint64_t)1024 * 1024)
+#define MIB ((uint64_t)1 << 20)
 
 static uint64_t next_random(uint64_t *random)
 {
@@ -137,7 +137,7 @@ static void blocks_of_replaced_values_are_used_again(void **state)
 static void full_changes_nothing_and_clear_makes_room(void **state)
 {
     (void)state;
-    struct sunder_table *table = table_of(64 * 1024);
+    struct sunder_table *table = table_of((uint64_t)64 << 10);
     static char value[1000];
     memset(value, 'v', sizeof(value));
     struct sunder_str bytes = {value, sizeof(value)};
