@@ -7,7 +7,7 @@
 
 #define HISTORY 700u
 #define PROBES 24u
-#define ROOM_BYTES ((size_t)256 * 1024)
+#define ROOM_BYTES ((size_t)2 * 1024 * 1024)
 
 static const enum sunder_err FAULTS[] = {
     SUNDER_ERR_MALFORMED,
@@ -48,6 +48,28 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What to try: mostly more of the stream, now and then an act of names that nobody has heard of. */
+static const struct sunder_event *next_probe(uint32_t probe)
+{
+    if (probe % 6 != 0) {
+        return stream_next(&stream, rig);
+    }
+    const char *data =
+        rig_text("{\"tenant\":\"tenant-%u\",\"tool\":\"erp\",\"action\":\"read\","
+                 "\"object\":\"new/%u\",\"principal\":\"user:%u\",\"task\":\"new-%u\","
+                 "\"idempotency_key\":\"new-%u\"}",
+            probe % 12,
+            probe,
+            probe,
+            probe,
+            probe);
+    return rig_event(rig,
+        probe % 18 == 0 ? "observed" : "intent",
+        rig_text("new-%u", probe),
+        rig_text("bot:new-%u", probe),
+        data);
+}
+
 static enum sunder_err decide(
     const struct sunder_event *event, struct sunder_arena *arena, struct sunder_outputs *ret_out)
 {
@@ -68,7 +90,7 @@ static void no_failed_read_is_decided_over(void **state)
 {
     (void)state;
     for (uint32_t probe = 0; probe < PROBES; probe++) {
-        const struct sunder_event *event = stream_next(&stream, rig);
+        const struct sunder_event *event = next_probe(probe);
         size_t mark = sunder_arena_mark(&rig->arena);
         struct sunder_outputs out;
         uint64_t before = rig->gets;
@@ -150,7 +172,7 @@ static void no_failed_read_or_write_is_folded_over(void **state)
 {
     (void)state;
     for (uint32_t probe = 0; probe < PROBES; probe++) {
-        const struct sunder_event *event = stream_next(&stream, rig);
+        const struct sunder_event *event = next_probe(probe);
         struct sunder_outputs out;
         assert_int_equal(decide(event, &rig->arena, &out), SUNDER_OK);
         assert_fold_tells_faults(&out, probe);
@@ -218,7 +240,7 @@ static void no_room_is_too_small_to_be_noticed(void **state)
 {
     (void)state;
     for (uint32_t probe = 0; probe < PROBES; probe++) {
-        assert_any_room_is_enough_or_full(stream_next(&stream, rig), 53 + probe);
+        assert_any_room_is_enough_or_full(next_probe(probe), 53 + probe);
     }
 }
 
@@ -300,7 +322,7 @@ static void fold_without_room_fails_or_is_exact(void **state)
 {
     (void)state;
     for (uint32_t probe = 0; probe < PROBES; probe++) {
-        const struct sunder_event *event = stream_next(&stream, rig);
+        const struct sunder_event *event = next_probe(probe);
         assert_any_room_folds_all_or_fails(event, 29 + probe, true);
         assert_any_room_folds_all_or_fails(event, 29 + probe, false);
     }

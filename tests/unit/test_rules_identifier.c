@@ -56,6 +56,8 @@ static void slashes_and_dots_have_their_places(void **state)
         "/",
         "a/",
         "a//b",
+        "ab//c",
+        "http//host",
         "//a",
         "//",
         "a//",

@@ -336,6 +336,39 @@ static void closing_begins_a_new_epoch(void **state)
     free(list);
 }
 
+/* One fact of each subject from 1 to `count`. */
+static void add_one_of_each(struct rig *rig, struct list *list, uint32_t count)
+{
+    for (uint32_t id = 1; id <= count; id++) {
+        uint32_t at = list->count;
+        list->subjects[at][0] = id;
+        list->facts[at] = (struct sunder_key_fact){
+            .position = (uint64_t)list->closed + 2 + id,
+            .subject_count = 1,
+            .subjects = list->subjects[at],
+            .duties = list->duties[at],
+        };
+        list->count += 1;
+        add(rig, &list->facts[at]);
+    }
+}
+
+static void members_of_an_epoch_are_none_of_the_next(void **state)
+{
+    struct rig *rig = *state;
+    struct list *list = new_list();
+    static const uint32_t members[] = {SUBJECTS, SUBJECTS - 2, 3, SUBJECTS - 1, SUBJECTS};
+    for (size_t e = 0; e < sizeof members / sizeof members[0]; e++) {
+        add_one_of_each(rig, list, members[e]);
+        assert_answers(rig, list);
+        mark(rig, &list->facts[list->count - 1], true);
+        assert_answers(rig, list);
+        close_key(rig, list, true);
+        assert_answers(rig, list);
+    }
+    free(list);
+}
+
 static void a_cleared_row_forgets_its_facts_and_keeps_the_rest(void **state)
 {
     struct rig *rig = *state;
@@ -474,6 +507,7 @@ int main(void)
         KEY_TEST(a_key_without_a_row_has_nothing),
         KEY_TEST(a_key_answers_like_a_list_while_it_grows_to_200_facts),
         KEY_TEST(closing_begins_a_new_epoch),
+        KEY_TEST(members_of_an_epoch_are_none_of_the_next),
         KEY_TEST(a_cleared_row_forgets_its_facts_and_keeps_the_rest),
         KEY_TEST(binds_are_counted_and_end_with_the_last),
         KEY_TEST(one_case_over_the_bound_is_full_and_forgets_nothing),

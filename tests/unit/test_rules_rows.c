@@ -155,6 +155,7 @@ static struct sunder_record small_record(void)
         .domain = 1,
         .verdict = SUNDER_VERDICT_ALLOW,
         .state = SUNDER_FACT_RESERVED,
+        .reached_rules = true, /* The other flag, has_amount, is not set. */
         .intent = SUNDER_STR("i1"),
         .subjects = {&subject, 1},
     };
