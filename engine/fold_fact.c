@@ -256,7 +256,7 @@ static enum sunder_err value_of(
     return SUNDER_OK;
 }
 
-static enum sunder_err change_series(
+static enum sunder_err change_one(
     const struct work *work, const struct sunder_rule *rule, struct sunder_series *series, int64_t value)
 {
     if (work->change == SUNDER_FACT_RELEASE || work->change == SUNDER_FACT_RESTORE) {
@@ -267,6 +267,15 @@ static enum sunder_err change_series(
         .position = work->fact.position, .time_ms = work->fact.time_ms, .value = value};
     int64_t drop_ms = sunder_span_of(work->fact.time_ms, rule->within_ms).since_ms;
     return sunder_series_append(work->state, series, &entry, drop_ms);
+}
+
+static enum sunder_err change_series(
+    const struct work *work, const struct sunder_rule *rule, struct sunder_series *series, int64_t value)
+{
+    size_t mark = sunder_arena_mark(work->state->arena);
+    enum sunder_err err = change_one(work, rule, series, value);
+    sunder_arena_rewind(work->state->arena, mark);
+    return err;
 }
 
 static enum sunder_err change_under(

@@ -71,7 +71,7 @@ struct sunder_judge {
     struct sunder_str principal;
     uint32_t depth;
     bool chain_full;
-    struct sunder_chain_node *nodes; /* SUNDER_CHAIN_MAX + 1 places */
+    struct sunder_chain_node *nodes; /* places for agent, delegators and principal */
     uint32_t node_count;
     struct sunder_task task;
     struct sunder_name task_name;

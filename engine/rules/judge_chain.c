@@ -1,5 +1,7 @@
 #include "engine/rules/firing.h"
 
+#define NODES_MAX (SUNDER_CHAIN_MAX + 2) /* The agent, its delegators, and the root that is the principal. */
+
 /* Keeps the edges that apply: of no task, of the intent's, or any when it has none; but not those whose task has ended. */
 static enum sunder_err applicable(struct sunder_judge *judge, struct sunder_edges *edges)
 {
@@ -57,7 +59,7 @@ static enum sunder_err next_level(struct sunder_judge *judge, uint32_t first, ui
             if (is_node(judge, from)) {
                 continue;
             }
-            if (judge->node_count == SUNDER_CHAIN_MAX + 1) {
+            if (judge->node_count == NODES_MAX) {
                 judge->chain_full = true;
                 return SUNDER_OK;
             }
@@ -75,7 +77,7 @@ static enum sunder_err next_level(struct sunder_judge *judge, uint32_t first, ui
 
 static enum sunder_err recorded_chain(struct sunder_judge *judge)
 {
-    judge->nodes = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_chain_node, SUNDER_CHAIN_MAX + 1);
+    judge->nodes = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_chain_node, NODES_MAX);
     if (judge->nodes == NULL) {
         return SUNDER_ERR_FULL;
     }
@@ -134,9 +136,14 @@ static enum sunder_err add_subjects(struct sunder_judge *judge)
 {
     add_subject(judge, judge->nodes[0].id, judge->nodes[0].name, SUNDER_ROLE_AGENT);
     for (uint32_t i = 1; i < judge->node_count; i++) {
-        if (!sunder_str_equal(judge->nodes[i].id, judge->principal)) {
-            add_subject(judge, judge->nodes[i].id, judge->nodes[i].name, SUNDER_ROLE_DELEGATOR);
+        if (sunder_str_equal(judge->nodes[i].id, judge->principal)) {
+            continue;
         }
+        if (judge->subject_count == SUNDER_CHAIN_MAX + 1) {
+            judge->chain_full = true;
+            break;
+        }
+        add_subject(judge, judge->nodes[i].id, judge->nodes[i].name, SUNDER_ROLE_DELEGATOR);
     }
     struct sunder_strs claimed = judge->event->delegation;
     for (uint32_t i = 0; i < claimed.count; i++) {
@@ -206,8 +213,8 @@ static uint32_t node_of(const struct sunder_judge *judge, struct sunder_str id)
 /* Walks from the agent up live edges that allow the duty until a path's beginning is met. */
 static bool has_path(const struct sunder_judge *judge, uint16_t duty)
 {
-    uint32_t todo[SUNDER_CHAIN_MAX + 1] = {0};
-    bool seen[SUNDER_CHAIN_MAX + 1] = {true};
+    uint32_t todo[NODES_MAX] = {0};
+    bool seen[NODES_MAX] = {true};
     uint32_t count = 1;
     for (uint32_t next = 0; next < count; next++) {
         const struct sunder_chain_node *node = &judge->nodes[todo[next]];
@@ -231,8 +238,8 @@ static bool has_path(const struct sunder_judge *judge, uint16_t duty)
 
 enum sunder_err sunder_judge_delegation(struct sunder_judge *judge)
 {
-    if (judge->nodes[0].edges.count == 0) {
-        return SUNDER_OK;
+    if (judge->nodes[0].edges.count == 0 || judge->chain_full) {
+        return SUNDER_OK; /* A chain that was cut off is denied by its bound (stage 7). */
     }
     for (uint32_t i = 0; i < judge->duty_count; i++) {
         if (!has_path(judge, judge->duties[i])) {

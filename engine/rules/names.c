@@ -1,9 +1,19 @@
 #include "engine/rules/names.h"
 
+#include "engine/base/hash.h"
+
 static void name_key(struct sunder_key *key, uint32_t scope, struct sunder_str text)
 {
     sunder_key_start(key, SUNDER_TABLE_NAME, scope);
-    sunder_key_text(key, text);
+    if (text.len <= SUNDER_IDENTIFIER_BYTES_MAX) {
+        sunder_key_text(key, text);
+        return;
+    }
+    /* The text of a finer domain may be longer than a key; `|` begins no identifier. */
+    uint8_t hash[32];
+    sunder_hash_256(text, hash);
+    sunder_key_u8(key, (uint8_t)'|');
+    sunder_key_text(key, (struct sunder_str){(const char *)hash, sizeof hash});
 }
 
 enum sunder_err sunder_name_find(

@@ -38,7 +38,7 @@ struct change {
     bool released;
 };
 
-static enum sunder_err apply(const struct sunder_state *state, const struct sunder_key_row *row,
+static enum sunder_err apply_one(const struct sunder_state *state, const struct sunder_key_row *row,
     const struct change *change, struct sunder_series series)
 {
     series.domain = row->domain;
@@ -53,6 +53,16 @@ static enum sunder_err apply(const struct sunder_state *state, const struct sund
         .released = change->fact->released,
     };
     return sunder_series_append(state, &series, &entry, INT64_MIN);
+}
+
+/* A fact may touch hundreds of series; what one of them took of the arena is given back. */
+static enum sunder_err apply(const struct sunder_state *state, const struct sunder_key_row *row,
+    const struct change *change, struct sunder_series series)
+{
+    size_t mark = sunder_arena_mark(state->arena);
+    enum sunder_err err = apply_one(state, row, change, series);
+    sunder_arena_rewind(state->arena, mark);
+    return err;
 }
 
 static enum sunder_err apply_element(const struct sunder_state *state, const struct sunder_key_row *row,

@@ -1,5 +1,6 @@
 /* The bounds of limits.h at and past each (S31): what fits is exact, what does not is denied and takes no state. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/unit/test_engine_fixture.h"
 
@@ -318,7 +319,20 @@ static void a_chain_has_32_delegators_beside_its_principal(void **state)
     assert_int_equal(out.records[0].subject_count, SUNDER_CHAIN_MAX + 2);
 }
 
-static void one_recorded_delegator_more_is_denied(void **state)
+/* The root of the edges is the principal when nobody else is named, and then it is no delegator. */
+static void a_root_that_is_the_principal_is_no_delegator(void **state)
+{
+    (void)state;
+    use(POLICY);
+    delegate_in_a_row(SUNDER_CHAIN_MAX + 1);
+
+    struct sunder_outputs out = act(1, "read", "");
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].subject_count, SUNDER_CHAIN_MAX + 2);
+}
+
+static void one_delegator_more_is_denied(void **state)
 {
     (void)state;
     use(POLICY);
@@ -326,7 +340,7 @@ static void one_recorded_delegator_more_is_denied(void **state)
 
     struct sunder_outputs out = act(1, "read", ",\"principal\":\"user:ana\"");
 
-    assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_DENY);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:delegation");
 }
 
 static void claimed_delegators_count_with_recorded_ones(void **state)
@@ -378,7 +392,8 @@ int main(void)
         BOUNDS_TEST(an_intent_has_32_duties),
         BOUNDS_TEST(one_duty_more_is_denied),
         BOUNDS_TEST(a_chain_has_32_delegators_beside_its_principal),
-        BOUNDS_TEST(one_recorded_delegator_more_is_denied),
+        BOUNDS_TEST(a_root_that_is_the_principal_is_no_delegator),
+        BOUNDS_TEST(one_delegator_more_is_denied),
         BOUNDS_TEST(claimed_delegators_count_with_recorded_ones),
         BOUNDS_TEST(sixty_four_edges_lead_to_one_agent_and_no_more),
     };
