@@ -370,13 +370,11 @@ class Summary(unittest.TestCase):
                          ["dev:fast bad", "dev:fast gone", "dev:slow: no result"])
         self.assertEqual(skips, ["dev:fast test_b.py: no go", "dev:fast x: no java", "fuzz:fuzz: no clang"])
 
-
-    def test_a_suite_that_is_lost_is_a_failure_where_one_must_be(self):
+    def test_a_suite_that_is_lost_is_a_failure(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("dev-slow.xml", "release-broker.xml"):
-                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                    file.write("<testsuite></testsuite>")
-            self.assertEqual(summary.summarise(folder, ["dev:slow", "release:broker"]),
+            with open(os.path.join(folder, "release-broker.xml"), "w", encoding="utf-8") as file:
+                file.write("<testsuite></testsuite>")
+            self.assertEqual(summary.summarise(folder, ["release:broker"]),
                              (0, ["release:broker: no test has this label"], []))
 
 

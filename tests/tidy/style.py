@@ -51,8 +51,8 @@ OPEN_END = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b(?!\(#\d+\))")
 TEXT_ENDINGS = (
     ".c", ".h", ".cc", ".py", ".sh", ".cmake", ".txt", ".md", ".yaml", ".yml", ".json", ".proto", ".js", ".mjs", ".ts",
     ".java", ".go", ".css", ".html", ".service", ".conf")
-# Other people's suites are kept as they are.
-FOREIGN_FOLDERS = ("tests/conformance/", "tests/fuzz/corpus/")
+# Bytes that were found, kept as they are.
+FOREIGN_FOLDERS = ("tests/fuzz/corpus_",)
 
 
 class Finding:
