@@ -1,10 +1,12 @@
 #include "engine/expr/expr.h"
 
 #include "engine/base/must.h"
+#include "engine/expr/cel.h"
+#include "engine/expr/expr_facts.h"
 #include "engine/expr/expr_node.h"
 #include "engine/model/limits.h"
 
-_Static_assert(SUNDER_FIELD_COUNT <= 32, "a sunder_field_set has a bit for each field");
+_Static_assert(SUNDER_FIELD_COUNT < 64, "a sunder_field_set has a bit for each field");
 
 const struct sunder_str expr_field_names[SUNDER_FIELD_COUNT] = {
 #define FIELD_NAME(code, name, type) [SUNDER_FIELD_##code] = {name, sizeof(name) - 1},
@@ -18,10 +20,16 @@ struct sunder_str sunder_field_name(enum sunder_field field)
     return expr_field_names[field];
 }
 
+/* Fields that the evaluator cannot read yet. */
+static const sunder_field_set later_fields =
+    SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES) |
+    SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY);
+
 enum sunder_field expr_field_of(struct sunder_str name)
 {
     for (uint32_t i = 0; i < SUNDER_FIELD_COUNT; i++) {
-        if (sunder_str_equal(expr_field_names[i], name)) {
+        if (sunder_str_equal(expr_field_names[i], name) &&
+            (later_fields & SUNDER_FIELD_BIT(i)) == 0) {
             return (enum sunder_field)i;
         }
     }
@@ -72,20 +80,21 @@ static struct sunder_expr *compile(struct expr_compile *c, enum sunder_type want
     expr_check_wanted(c, root, wanted);
     *expr = (struct sunder_expr){
         .source = c->source, .reads = c->reads, .wanted = wanted, .root = root};
+    expr->cost.units = c->nodes;
+    expr->whole.len = c->source.len;
     return expr;
 }
 
 enum sunder_err sunder_expr_compile(struct sunder_arena *arena,
     struct sunder_str source,
-    sunder_field_set allowed,
-    enum sunder_type wanted,
+    const struct sunder_expr_want *want,
     struct sunder_expr **ret_expr,
     struct sunder_expr_error *ret_error)
 {
     SUNDER_MUST(source.at != NULL);
     struct expr_compile c = {
-        .arena = arena, .source = source, .allowed = allowed, .error = ret_error};
-    struct sunder_expr *expr = compile(&c, wanted);
+        .arena = arena, .source = source, .allowed = want->allowed, .error = ret_error};
+    struct sunder_expr *expr = compile(&c, want->type);
     if (c.err != SUNDER_OK) {
         return c.err;
     }
@@ -139,4 +148,46 @@ bool sunder_expr_holds(const struct sunder_expr *expr,
         *ret_error = error;
     }
     return !error && value.boolean;
+}
+
+/* The evaluator has no calls of the history, no guards and no faults with a place yet. */
+const struct sunder_history_call *sunder_expr_history_calls(
+    const struct sunder_expr *expr, uint32_t *ret_count)
+{
+    (void)expr;
+    *ret_count = 0;
+    return NULL;
+}
+
+const struct sunder_expr_guard *sunder_expr_guards(
+    const struct sunder_expr *expr, uint32_t *ret_count)
+{
+    (void)expr;
+    *ret_count = 0;
+    return NULL;
+}
+
+const struct sunder_expr_cost *sunder_expr_cost(const struct sunder_expr *expr)
+{
+    return &expr->cost;
+}
+
+const struct sunder_expr_span *sunder_expr_conjuncts(
+    const struct sunder_expr *expr, uint32_t *ret_count)
+{
+    *ret_count = 1;
+    return &expr->whole;
+}
+
+enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    struct sunder_value *ret_value,
+    struct sunder_expr_fault *ret_fault)
+{
+    enum sunder_err err = sunder_expr_eval(expr, env, arena, ret_value);
+    if (err == SUNDER_ERR_INVALID) {
+        *ret_fault = (struct sunder_expr_fault){.text = "the expression errors"};
+    }
+    return err;
 }

@@ -81,12 +81,15 @@ static enum expr_type field_type(const struct expr_node *node)
     case SUNDER_TYPE_STRING:
         return EXPR_TYPE_STRING;
     case SUNDER_TYPE_DECIMAL:
+    case SUNDER_TYPE_INT:
         return EXPR_TYPE_NUMBER;
     case SUNDER_TYPE_BOOL:
         return EXPR_TYPE_BOOL;
     case SUNDER_TYPE_STRINGS:
         return EXPR_TYPE_STRINGS;
     case SUNDER_TYPE_ANY:
+    case SUNDER_TYPE_TIMESTAMP:
+    case SUNDER_TYPE_HISTORY:
         return EXPR_TYPE_ANY;
     }
     return EXPR_TYPE_ANY;
@@ -363,12 +366,15 @@ static enum expr_type type_wanted(enum sunder_type wanted)
     case SUNDER_TYPE_STRING:
         return EXPR_TYPE_STRING;
     case SUNDER_TYPE_DECIMAL:
+    case SUNDER_TYPE_INT:
         return EXPR_TYPE_NUMBER;
     case SUNDER_TYPE_BOOL:
         return EXPR_TYPE_BOOL;
     case SUNDER_TYPE_STRINGS:
         return EXPR_TYPE_STRINGS;
     case SUNDER_TYPE_ANY:
+    case SUNDER_TYPE_TIMESTAMP:
+    case SUNDER_TYPE_HISTORY:
         return EXPR_TYPE_ANY;
     }
     return EXPR_TYPE_ANY;
@@ -395,6 +401,7 @@ bool expr_value_is(const struct sunder_value *value, enum sunder_type wanted)
     case SUNDER_TYPE_STRING:
         return value->kind == SUNDER_VALUE_STRING;
     case SUNDER_TYPE_DECIMAL:
+    case SUNDER_TYPE_INT:
         return value->kind == SUNDER_VALUE_NUMBER;
     case SUNDER_TYPE_BOOL:
         return value->kind == SUNDER_VALUE_BOOL;
@@ -406,6 +413,8 @@ bool expr_value_is(const struct sunder_value *value, enum sunder_type wanted)
         }
         return value->kind == SUNDER_VALUE_LIST;
     case SUNDER_TYPE_ANY:
+    case SUNDER_TYPE_TIMESTAMP:
+    case SUNDER_TYPE_HISTORY:
         break;
     }
     return true;

@@ -3,6 +3,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/expr/expr.h"
+#include "engine/expr/expr_facts.h"
 
 /* SUNDER_STR for static tables, where C17 wants a constant. */
 #define EXPR_WORD(text)                                                                            \
@@ -88,6 +89,8 @@ struct sunder_expr {
     sunder_field_set reads;
     enum sunder_type wanted;
     const struct expr_node *root;
+    struct sunder_expr_cost cost;
+    struct sunder_expr_span whole;
 };
 
 /* One compilation. The first error stays; everything after it is a no-op. */

@@ -122,7 +122,7 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
         }
         return;
     }
-    uint32_t seen = 0;
+    sunder_field_set seen = 0;
     for (uint32_t i = 0; i < doc->count; i++) {
         uint32_t field = 0;
         if (!policy_read_word(c, &doc->items[i], S("domain"), POLICY_WORDS(attributes), &field)) {
@@ -167,7 +167,9 @@ static void read_require(struct policy_compile *c, const struct sunder_doc *doc)
             c, ERROR, doc, S("`require` per tier or duty is not supported by this build yet"));
         return;
     }
-    (void)policy_read_bits(c, doc, S("require"), POLICY_WORDS(fields), &c->policy->require);
+    uint32_t bits = 0; /* The words' fields are among the first 32. */
+    (void)policy_read_bits(c, doc, S("require"), POLICY_WORDS(fields), &bits);
+    c->policy->require = bits;
 }
 
 static bool read_approvers(

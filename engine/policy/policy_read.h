@@ -124,7 +124,7 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     enum sunder_type wanted);
 
 /* Fields an expression may read in the catalogue, and in rules. */
-#define POLICY_FIELDS_RULE ((sunder_field_set)((UINT64_C(1) << SUNDER_FIELD_COUNT) - 1))
+#define POLICY_FIELDS_RULE SUNDER_FIELDS_ALL
 #define POLICY_FIELDS_CATALOGUE                                                                    \
     (POLICY_FIELDS_RULE &                                                                          \
         ~(SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) | SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) |             \

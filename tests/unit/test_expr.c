@@ -6,7 +6,15 @@
 
 #include "tests/support/test.h"
 
-static const sunder_field_set ALL = (sunder_field_set)((UINT64_C(1) << SUNDER_FIELD_COUNT) - 1);
+static enum sunder_err compile_for(struct sunder_arena *arena,
+    struct sunder_str source,
+    enum sunder_type type,
+    struct sunder_expr **ret_expr,
+    struct sunder_expr_error *ret_error)
+{
+    const struct sunder_expr_want want = {.allowed = SUNDER_FIELDS_ALL, .type = type};
+    return sunder_expr_compile(arena, source, &want, ret_expr, ret_error);
+}
 
 static struct sunder_value text_of(const char *text)
 {
@@ -65,8 +73,7 @@ static enum sunder_err eval(struct sunder_arena *arena,
 {
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error = {0};
-    enum sunder_err err =
-        sunder_expr_compile(arena, sunder_str_of(source), ALL, wanted, &expr, &error);
+    enum sunder_err err = compile_for(arena, sunder_str_of(source), wanted, &expr, &error);
     if (err != SUNDER_OK) {
         print_error("%s\n  at %u: %s\n", source, error.offset, error.text);
     }
@@ -182,14 +189,13 @@ static void an_event_without_args_has_none(void **state)
     struct sunder_value value = {0};
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(
-            sunder_expr_compile(
-                &arena, sunder_str_of(sources[i]), ALL, SUNDER_TYPE_BOOL, &expr, &error),
+            compile_for(&arena, sunder_str_of(sources[i]), SUNDER_TYPE_BOOL, &expr, &error),
             SUNDER_OK);
         assert_int_equal(sunder_expr_eval(expr, &env, &arena, &value), SUNDER_OK);
         assert_false(value.boolean);
     }
-    assert_int_equal(sunder_expr_compile(
-                         &arena, SUNDER_STR("has(args.a.b)"), ALL, SUNDER_TYPE_BOOL, &expr, &error),
+    assert_int_equal(
+        compile_for(&arena, SUNDER_STR("has(args.a.b)"), SUNDER_TYPE_BOOL, &expr, &error),
         SUNDER_OK);
     assert_int_equal(sunder_expr_eval(expr, &env, &arena, &value), SUNDER_ERR_INVALID);
 }
@@ -393,8 +399,7 @@ static bool holds(const char *source, bool *ret_error)
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error;
     assert_int_equal(
-        sunder_expr_compile(&arena, sunder_str_of(source), ALL, SUNDER_TYPE_ANY, &expr, &error),
-        SUNDER_OK);
+        compile_for(&arena, sunder_str_of(source), SUNDER_TYPE_ANY, &expr, &error), SUNDER_OK);
     return sunder_expr_holds(expr, env_of_a_payment(), &arena, ret_error);
 }
 
@@ -420,12 +425,9 @@ static void an_expression_tells_what_it_reads(void **state)
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error;
 
-    assert_int_equal(sunder_expr_compile(&arena,
-                         SUNDER_STR("has(task) || args.a.b == agent"),
-                         ALL,
-                         SUNDER_TYPE_BOOL,
-                         &expr,
-                         &error),
+    assert_int_equal(
+        compile_for(
+            &arena, SUNDER_STR("has(task) || args.a.b == agent"), SUNDER_TYPE_BOOL, &expr, &error),
         SUNDER_OK);
 
     assert_int_equal(sunder_expr_reads(expr),
@@ -442,15 +444,14 @@ static void a_bare_field_is_recognised(void **state)
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error;
 
-    assert_int_equal(sunder_expr_compile(
-                         &arena, SUNDER_STR(" (amount) "), ALL, SUNDER_TYPE_DECIMAL, &expr, &error),
+    assert_int_equal(
+        compile_for(&arena, SUNDER_STR(" (amount) "), SUNDER_TYPE_DECIMAL, &expr, &error),
         SUNDER_OK);
     assert_true(sunder_expr_is_field(expr, SUNDER_FIELD_AMOUNT));
     assert_false(sunder_expr_is_field(expr, SUNDER_FIELD_DEPTH));
 
     assert_int_equal(
-        sunder_expr_compile(
-            &arena, SUNDER_STR("args.amount"), ALL, SUNDER_TYPE_DECIMAL, &expr, &error),
+        compile_for(&arena, SUNDER_STR("args.amount"), SUNDER_TYPE_DECIMAL, &expr, &error),
         SUNDER_OK);
     assert_false(sunder_expr_is_field(expr, SUNDER_FIELD_ARGS));
 }

@@ -7,7 +7,15 @@
 #include "engine/model/limits.h"
 #include "tests/support/test.h"
 
-static const sunder_field_set ALL = (sunder_field_set)((UINT64_C(1) << SUNDER_FIELD_COUNT) - 1);
+static enum sunder_err compile_for(struct sunder_arena *arena,
+    struct sunder_str source,
+    enum sunder_type type,
+    struct sunder_expr **ret_expr,
+    struct sunder_expr_error *ret_error)
+{
+    const struct sunder_expr_want want = {.allowed = SUNDER_FIELDS_ALL, .type = type};
+    return sunder_expr_compile(arena, source, &want, ret_expr, ret_error);
+}
 
 static enum sunder_err compile(
     const char *source, enum sunder_type wanted, struct sunder_expr_error *ret_error)
@@ -15,8 +23,7 @@ static enum sunder_err compile(
     static char memory[1 << 20];
     struct sunder_arena arena = sunder_arena_of(memory, sizeof(memory));
     struct sunder_expr *expr = NULL;
-    enum sunder_err err =
-        sunder_expr_compile(&arena, sunder_str_of(source), ALL, wanted, &expr, ret_error);
+    enum sunder_err err = compile_for(&arena, sunder_str_of(source), wanted, &expr, ret_error);
     assert_true((expr != NULL) == (err == SUNDER_OK));
     return err;
 }
@@ -182,19 +189,18 @@ static void fields_that_are_not_allowed_here_are_refused(void **state)
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error = {0};
 
-    assert_int_equal(sunder_expr_compile(&arena,
-                         SUNDER_STR("1 == 1 || duty == 'a'"),
-                         ALL & ~SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY),
-                         SUNDER_TYPE_BOOL,
-                         &expr,
-                         &error),
+    struct sunder_expr_want want = {
+        .allowed = SUNDER_FIELDS_ALL & ~SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY),
+        .type = SUNDER_TYPE_BOOL};
+    assert_int_equal(
+        sunder_expr_compile(&arena, SUNDER_STR("1 == 1 || duty == 'a'"), &want, &expr, &error),
         SUNDER_ERR_INVALID);
     assert_int_equal(error.offset, 10);
     assert_string_equal(error.text, "`duty` can be read in rules only: the catalogue decides it");
 
+    want = (struct sunder_expr_want){.type = SUNDER_TYPE_ANY};
     assert_int_equal(
-        sunder_expr_compile(&arena, SUNDER_STR("agent"), 0, SUNDER_TYPE_ANY, &expr, &error),
-        SUNDER_ERR_INVALID);
+        sunder_expr_compile(&arena, SUNDER_STR("agent"), &want, &expr, &error), SUNDER_ERR_INVALID);
     assert_string_equal(error.text, "`agent` cannot be read here");
 }
 
@@ -280,8 +286,8 @@ static void an_arena_without_room_is_full_at_every_size(void **state)
         struct sunder_arena arena = sunder_arena_of(memory, size);
         struct sunder_expr *expr = NULL;
         struct sunder_expr_error error = {0};
-        enum sunder_err err = sunder_expr_compile(
-            &arena, sunder_str_of(source), ALL, SUNDER_TYPE_STRING, &expr, &error);
+        enum sunder_err err =
+            compile_for(&arena, sunder_str_of(source), SUNDER_TYPE_STRING, &expr, &error);
         if (err == SUNDER_OK) {
             break;
         }
@@ -308,8 +314,7 @@ static enum sunder_err eval_with_string(
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error = {0};
     assert_int_equal(
-        sunder_expr_compile(&programs, sunder_str_of(source), ALL, SUNDER_TYPE_ANY, &expr, &error),
-        SUNDER_OK);
+        compile_for(&programs, sunder_str_of(source), SUNDER_TYPE_ANY, &expr, &error), SUNDER_OK);
     return sunder_expr_eval(expr, &env, arena, ret_value);
 }
 
