@@ -1,4 +1,5 @@
 /* What all rules share: kind, name, key, effect, mode, and their order. */
+#include "engine/policy/framework.h"
 #include "engine/policy/policy_read.h"
 
 #define S SUNDER_STR
@@ -208,6 +209,48 @@ static void read_by(
     draft->rule.by = by;
 }
 
+static void complain_about_tag(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str tag)
+{
+    struct sunder_str meant;
+    struct sunder_str known = SUNDER_STR("; a framework of your own begins with `x-`");
+    switch (sunder_tag_check(tag, &meant)) {
+    case SUNDER_TAG_OK:
+        return;
+    case SUNDER_TAG_SHAPE:
+        POLICY_SAY(c, ERROR, doc, S("a tag is `framework:id`, as in `nist.800-53:AC-5`"));
+        return;
+    case SUNDER_TAG_FRAMEWORK:
+        if (sunder_str_absent(meant)) {
+            POLICY_SAY(c, ERROR, doc, S("there is no framework `"), tag, S("`"), known);
+        } else {
+            POLICY_SAY(c,
+                ERROR,
+                doc,
+                S("there is no framework `"),
+                tag,
+                S("`; did you mean `"),
+                meant,
+                S(":...`?"));
+        }
+        return;
+    case SUNDER_TAG_ID:
+        if (sunder_str_absent(meant)) {
+            POLICY_SAY(c, ERROR, doc, S("the framework of `"), tag, S("` has no such id"));
+        } else {
+            POLICY_SAY(c,
+                ERROR,
+                doc,
+                S("the framework of `"),
+                tag,
+                S("` has no such id; did you mean `"),
+                meant,
+                S("`?"));
+        }
+        return;
+    }
+}
+
 static void read_tags(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *doc)
 {
@@ -223,12 +266,7 @@ static void read_tags(
         if (!policy_read_text(c, &doc->items[i], S("tags"), &tags[i])) {
             continue;
         }
-        const char *colon = memchr(tags[i].at, ':', tags[i].len);
-        bool shaped = colon != NULL && colon != tags[i].at && colon + 1 != tags[i].at + tags[i].len;
-        if (!shaped) {
-            POLICY_SAY(
-                c, ERROR, &doc->items[i], S("a tag is `framework:id`, as in `nist.800-53:AC-5`"));
-        }
+        complain_about_tag(c, &doc->items[i], tags[i]);
     }
     draft->rule.tags = (struct sunder_strs){tags, doc->count};
 }

@@ -170,7 +170,7 @@ static void an_arena_without_room_is_full_at_every_size(void **state)
         HEAD "approvals: {count: 1, from: [group:s]}\n" CATALOGUE
              "  - {tool: 'x*', action: y, duty: customer.read}\n"
              "rules:\n"
-             "  - {separation: s, duties: [vendor.create, payment.submit], tags: [a:b]}\n"
+             "  - {separation: s, duties: [vendor.create, payment.submit], tags: [x-a:b]}\n"
              "  - {requires: vendor.create, before: payment.submit, name: r, then: escalate}\n"
              "  - {limit: l, sum: amount, currency: EUR, max: 1, unless: amount < 1.5}\n";
     struct sunder_arena document = sunder_arena_of(documents, sizeof(documents));
