@@ -147,6 +147,9 @@ def number_es6(text):
     return ("-" if sign else "") + out
 
 
+quoted = json.encoder.encode_basestring  # As RFC 8785 writes a string.
+
+
 def canonical(value):
     """RFC 8785 text of a parsed JSON value."""
     if value is None:
@@ -156,13 +159,13 @@ def canonical(value):
     if value is False:
         return "false"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return quoted(value)
     if isinstance(value, Num):
         return number_es6(value.text)
     if isinstance(value, list):
         return "[" + ",".join(canonical(item) for item in value) + "]"
     names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-    return "{" + ",".join(json.dumps(name, ensure_ascii=False) + ":" + canonical(value[name]) for name in names) + "}"
+    return "{" + ",".join(quoted(name) + ":" + canonical(value[name]) for name in names) + "}"
 
 
 def digest_text(raw):

@@ -1,5 +1,5 @@
 """JSON as the generator writes it: numbers exactly as given."""
-import json
+from json.encoder import encode_basestring as quoted
 
 
 class Raw:
@@ -16,7 +16,9 @@ def dump(value):
     if isinstance(value, Raw):
         return value.text
     if isinstance(value, dict):
-        return "{" + ",".join(json.dumps(name, ensure_ascii=False) + ":" + dump(item) for name, item in value.items()) + "}"
+        return "{" + ",".join(quoted(name) + ":" + dump(item) for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(dump(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return quoted(value)
+    return "null" if value is None else str(value).lower()
