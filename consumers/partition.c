@@ -218,14 +218,12 @@ static enum sunder_err emit(const struct step *step, struct sunder_decision *rec
     return err;
 }
 
-/* What an event gets that is too much for us (S31, S32): a deny, or for other kinds a dead letter. Small enough for any arena,
- * and without state: no tenant, so that folding it changes nothing. */
-static void answer_full(struct sunder_partition *partition,
+void partition_answer_full(struct sunder_partition *partition,
     const struct sunder_event *event,
-    struct sunder_decision *record,
-    struct sunder_reason *reason,
     struct sunder_outputs *ret_outputs)
 {
+    struct sunder_decision *record = &partition->full;
+    struct sunder_reason *reason = &partition->full_reason;
     bool intent = event->kind == SUNDER_EVENT_INTENT;
     *record = (struct sunder_decision){
         .kind = intent ? SUNDER_RECORD_DECISION : SUNDER_RECORD_DEAD_LETTER,
@@ -278,12 +276,10 @@ static enum sunder_err pass_on(const struct step *step, const struct sunder_outp
 static enum sunder_err publish(
     const struct step *step, const struct sunder_event *event, struct sunder_outputs *outputs)
 {
-    struct sunder_decision full;
-    struct sunder_reason reason;
     for (uint32_t i = 0; i < outputs->count; i++) {
         enum sunder_err err = emit(step, &outputs->records[i]);
         if (err == SUNDER_ERR_FULL && i == 0) {
-            answer_full(step->partition, event, &full, &reason, outputs);
+            partition_answer_full(step->partition, event, outputs);
             err = emit(step, &outputs->records[0]);
         }
         if (err != SUNDER_OK) {
@@ -321,12 +317,10 @@ static enum sunder_err judge(
 {
     struct sunder_partition *partition = step->partition;
     struct sunder_outputs outputs = {0};
-    struct sunder_decision full;
-    struct sunder_reason reason;
     enum sunder_err err = sunder_decide(
         partition->options.policy, &partition->view, event, &partition->arena, &outputs);
     if (err == SUNDER_ERR_FULL) {
-        answer_full(partition, event, &full, &reason, &outputs);
+        partition_answer_full(partition, event, &outputs);
         err = SUNDER_OK;
     }
     if (err != SUNDER_OK) {

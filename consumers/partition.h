@@ -116,6 +116,20 @@ SUNDER_MUST_USE enum sunder_err sunder_partition_step(struct sunder_partition *p
     const struct sunder_partition_sink *sink,
     struct sunder_fail *reterr_fail);
 
+/* A what-if, in two halves and without bytes: nothing is encoded, chained, forwarded or given to a sink.
+ *   judge   decides on an event that the caller decoded; `at` says where it lies, and is at or after next_source. Results
+ *           live until settle. A record that would be too large to be written is not noticed
+ *   settle  folds them
+ * Errors as of step. */
+SUNDER_MUST_USE enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_outputs *ret_outputs,
+    struct sunder_fail *reterr_fail);
+SUNDER_MUST_USE enum sunder_err sunder_partition_settle(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    const struct sunder_outputs *outputs,
+    struct sunder_fail *reterr_fail);
+
 /* State flushing (see store.h): LMDB is never ahead of Kafka.
  *   published  every record of source offsets below `source` is acknowledged by the broker; the decisions topic ends at `next_decision`
  *   tend       starts a flush when the memory table is over budget or `force`, and finishes one that is done; cheap otherwise.

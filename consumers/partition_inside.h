@@ -38,6 +38,10 @@ struct sunder_partition {
     bool restoring;
     bool expected; /* Still to be compared. */
     struct tail tail;
+
+    /* The answer to an event that is too much for us: not in the arena, which is full then. */
+    struct sunder_decision full;
+    struct sunder_reason full_reason;
 };
 
 /* Sets code and text; gives `code` back. */
@@ -51,6 +55,12 @@ void partition_reset_arena(struct sunder_partition *partition);
 /* Folds one record that is new, and moves the folded position on. */
 enum sunder_err partition_apply(
     struct sunder_partition *partition, const struct sunder_decision *record);
+
+/* What an event gets that is too much for us (S31, S32): a deny, or for other kinds a dead letter. Small enough for any
+ * partition, and without state: no tenant, so that folding it changes nothing. */
+void partition_answer_full(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_outputs *ret_outputs);
 
 /* partition_state.c */
 enum sunder_err partition_open_store(

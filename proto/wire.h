@@ -98,6 +98,22 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_read_position(struct sunder_wire_dec
     struct sunder_str line,
     struct sunder_wire_position *ret_position);
 
+/* A line of structured JSON: the event, and where it says that it lay.
+ * event     without its place (`at`)
+ * position  also of a line that is a JSON object but no event
+ * problem   of a line that is no event */
+struct sunder_wire_line {
+    struct sunder_event event;
+    struct sunder_wire_position position;
+    struct sunder_wire_problem problem;
+};
+
+/* Reads event and position in one go; errors as of sunder_wire_decode_event. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_decode_line(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str line,
+    struct sunder_wire_line *ret_line);
+
 /* Reads a record that encode wrote, JSON or protobuf.
  *   arena         gets what is not a view into `bytes`, which outlive the decision
  *   ret_decision  every field that encode writes; source.topic too

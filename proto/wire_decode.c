@@ -357,7 +357,7 @@ static enum sunder_err decode_json(struct sunder_wire_decoder *decoder,
         decoder->why = "the value is no JSON object";
         return SUNDER_ERR_MALFORMED;
     }
-    *envelope = (struct sunder_wire_envelope){0};
+    *envelope = (struct sunder_wire_envelope){.root = root};
     const struct sunder_value *base64 = NULL;
     for (uint32_t i = 0; i < root.count; i++) {
         const struct sunder_value *found = take_member(envelope, &root.members[i]);
@@ -527,33 +527,6 @@ enum sunder_err sunder_wire_decode_event(struct sunder_wire_decoder *decoder,
     return SUNDER_OK;
 }
 
-/* A whole number between `min` and `max`, as a JSON number or a string of one. */
-static bool read_whole(const struct sunder_value *value, int64_t min, int64_t max, int64_t *ret)
-{
-    if (value == NULL ||
-        (value->kind != SUNDER_VALUE_NUMBER && value->kind != SUNDER_VALUE_STRING)) {
-        return false;
-    }
-    struct sunder_str text = value->text;
-    uint32_t at = text.len != 0 && text.at[0] == '-' ? 1 : 0;
-    if (at == text.len || text.len - at > 18) {
-        return false; /* 18 digits fit in int64, and every time and offset fits in 18 digits. */
-    }
-    int64_t whole = 0;
-    for (uint32_t i = at; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-        whole = (whole * 10) + (text.at[i] - '0');
-    }
-    whole = at == 1 ? -whole : whole;
-    if (whole < min || whole > max) {
-        return false;
-    }
-    *ret = whole;
-    return true;
-}
-
 enum sunder_err sunder_wire_read_position(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str line,
@@ -570,22 +543,32 @@ enum sunder_err sunder_wire_read_position(struct sunder_wire_decoder *decoder,
     if (root.kind != SUNDER_VALUE_MAP) {
         return SUNDER_ERR_MALFORMED;
     }
-    struct sunder_wire_position position = {0};
-    int64_t partition = 0;
-    position.has_partition = read_whole(
-        sunder_value_member(&root, SUNDER_STR("sunderpartition")), 0, INT32_MAX, &partition);
-    position.partition = (int32_t)partition;
-    position.has_offset = read_whole(
-        sunder_value_member(&root, SUNDER_STR("sunderoffset")), 0, INT64_MAX, &position.offset);
-    position.has_timestamp = read_whole(sunder_value_member(&root, SUNDER_STR("sundertimestamp")),
-        INT64_MIN,
-        INT64_MAX,
-        &position.timestamp_ms);
-    if (!position.has_timestamp) {
-        struct sunder_str time = text_of(sunder_value_member(&root, SUNDER_STR("time")));
-        position.has_timestamp =
-            time.at != NULL && sunder_time_parse(time, &position.timestamp_ms) == SUNDER_OK;
-    }
-    *ret_position = position;
+    *ret_position = sunder_wire_position_of(&root);
     return SUNDER_OK;
+}
+
+enum sunder_err sunder_wire_decode_line(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str line,
+    struct sunder_wire_line *ret_line)
+{
+    ret_line->position = (struct sunder_wire_position){0};
+    if (line.len > SUNDER_EVENT_BYTES_MAX) {
+        return refused(&ret_line->problem, SUNDER_ERR_FULL, "the event is too long");
+    }
+    struct sunder_wire_envelope envelope = {0};
+    enum sunder_err err = decode_json(decoder, arena, line, &envelope);
+    if (envelope.root.kind == SUNDER_VALUE_MAP) {
+        ret_line->position = sunder_wire_position_of(&envelope.root);
+    }
+    if (err != SUNDER_OK) {
+        return refused(&ret_line->problem, err, decoder->why);
+    }
+    err = check_envelope(&envelope, &ret_line->problem);
+    if (err != SUNDER_OK) {
+        return err;
+    }
+    err = sunder_wire_fill_event(decoder, arena, &envelope, &ret_line->event);
+    return err == SUNDER_OK ? SUNDER_OK
+                            : refused(&ret_line->problem, err, "the value does not fit in memory");
 }

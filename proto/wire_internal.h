@@ -25,7 +25,8 @@ struct sunder_wire_decoder {
 
 /* The envelope of an event, however it came; absent members have at == NULL.
  * bad_time  there is a `time` that is no timestamp: information that no decision needs, but malformed all the same
- * data  the data as a tree; kind ABSENT when there is none, or none that is an object can be made of it */
+ * data  the data as a tree; kind ABSENT when there is none, or none that is an object can be made of it
+ * root  the whole value as a tree, when it is JSON; else kind ABSENT */
 struct sunder_wire_envelope {
     struct sunder_str specversion;
     struct sunder_str id;
@@ -33,9 +34,13 @@ struct sunder_wire_envelope {
     struct sunder_str type;
     bool bad_time;
     struct sunder_value data;
+    struct sunder_value root;
 };
 
 enum sunder_event_kind sunder_wire_kind(struct sunder_str type);
+
+/* Of the tree of a whole line. */
+struct sunder_wire_position sunder_wire_position_of(const struct sunder_value *root);
 
 /* Fills an event, `at` apart, from its envelope; what is wrong with single fields becomes its problems.
  * SUNDER_ERR_FULL: no room. */

@@ -131,3 +131,23 @@ enum sunder_exit sunder_kafka_client_create(const struct sunder_kafka_to *to,
     *ret_client = client;
     return SUNDER_EXIT_OK;
 }
+
+uint32_t sunder_kafka_headers(const struct rd_kafka_message_s *message,
+    struct sunder_wire_header ret_headers[static SUNDER_KAFKA_HEADERS_MAX])
+{
+    rd_kafka_headers_t *headers = NULL;
+    uint32_t count = 0;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return 0;
+    }
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    while (count < SUNDER_KAFKA_HEADERS_MAX &&
+           rd_kafka_header_get_all(headers, count, &name, &value, &len) ==
+               RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ret_headers[count++] = (struct sunder_wire_header){
+            .name = sunder_str_of(name), .value = {value, (uint32_t)len}};
+    }
+    return count;
+}

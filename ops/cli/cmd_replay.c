@@ -184,6 +184,17 @@ static void summary_say(const struct job *job, const struct sunder_progress *pro
 
 enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)
 {
+    if (sunder_cli_flag(args, "diff")) {
+        return sunder_cmd_replay_diff(args);
+    }
+    static const char *const DIFF_ONLY[] = {
+        "against", "decided", "from-kafka", "examples", "fail-on-change"};
+    for (size_t i = 0; i < sizeof(DIFF_ONLY) / sizeof(DIFF_ONLY[0]); i++) {
+        if (sunder_cli_value(args, DIFF_ONLY[i]) != NULL) {
+            sunder_cli_complain("replay: --%s goes with --diff", DIFF_ONLY[i]);
+            return SUNDER_EXIT_USAGE;
+        }
+    }
     struct job job = {.args = args};
     enum sunder_exit code = job_open(&job);
     if (code == SUNDER_EXIT_OK) {

@@ -55,8 +55,9 @@ static const struct sunder_cli_option REPLAY_OPTIONS[] = {
         .value = "FILE",
         .text = "write decisions here; - is stdout, the default",
         FILES},
-    OPTION_OUTPUT(
-        "ndjson table", "the decisions (default), or lines for people with the chain of evidence"),
+    OPTION_OUTPUT("ndjson table",
+        "the decisions (default), or lines for people with the chain of evidence; of --diff the "
+        "changed decisions, or tables (default on a terminal)"),
     {.name = "deny-only", .text = "only decisions that are not allow, and revocations"},
     {.name = "dead-letters",
         .value = "FILE",
@@ -73,6 +74,32 @@ static const struct sunder_cli_option REPLAY_OPTIONS[] = {
     {.name = "only-home",
         .text = "leave out lines that do not lie on their home: for a dump of a real topic, where "
                 "forwarded records follow"},
+    {.name = "diff",
+        .text = "tell only what --policy would change, against --against, --decided or "
+                "--from-kafka"},
+    {.name = "against",
+        .value = "FILE",
+        .text = "with --diff: the policy to compare with; both judge the whole log",
+        FILES},
+    {.name = "decided",
+        .value = "FILE",
+        .text = "with --diff: the decisions that were made on these events, as tail or replay "
+                "wrote them",
+        FILES},
+    {.name = "from-kafka",
+        .text = "with --diff: read sunder.intents and, without --against, sunder.decisions to "
+                "their end"},
+    {.name = "examples",
+        .value = "N",
+        .text = "with --diff: show so many of each kind of change; default: 3"},
+    {.name = "fail-on-change", .text = "with --diff: exit 1 when any answer changes"},
+    OPTION_BROKERS,
+    {.name = "topic",
+        .letter = 't',
+        .value = "TOPIC",
+        .text = "intents topic; default: sunder.intents"},
+    {.name = "decisions", .value = "TOPIC", .text = "decisions topic; default: sunder.decisions"},
+    OPTION_PROPERTY,
 };
 static const struct sunder_cli_example REPLAY_EXAMPLES[] = {
     {"sunder replay --policy policy.yaml --in events.ndjson >decisions.ndjson", "judge a log"},
@@ -82,6 +109,12 @@ static const struct sunder_cli_example REPLAY_EXAMPLES[] = {
     {"sunder ingest cloudtrail --in trail.json | sunder replay -p "
      "ops/policies/cloudtrail/policy.yaml -o table --deny-only",
         "find toxic combinations in an audit log"},
+    {"sunder replay --diff -p new.yaml --against old.yaml --in lastweek.ndjson -o table",
+        "rehearse a policy on last week's log"},
+    {"sunder replay --diff -p new.yaml --in lastweek.ndjson --decided decisions.ndjson",
+        "the same against what was really decided"},
+    {"sunder replay --diff -p new.yaml --from-kafka -b localhost:9092 -o table",
+        "the same from a cluster"},
 };
 
 static const struct sunder_cli_option EXPLAIN_OPTIONS[] = {
@@ -231,18 +264,25 @@ const struct sunder_cli_command sunder_cli_commands[] = {
     {.name = "replay",
         .operands = "",
         .summary = "events in, decisions out, without Kafka",
-        .description = "Judges CloudEvents, one JSON per line, by a policy, and writes the "
-                       "decisions, one JSON per line. The same engine as in "
-                       "a node, so the same bytes.\n\nBeside the event a line may carry where it "
-                       "lay on the log: sunderpartition, sunderoffset and "
-                       "sundertimestamp (milliseconds). Without them: partition 0, the line's "
-                       "number (from 0), and the event's time. A line that "
-                       "does not lie on its home partition is judged there, at once. Blank lines "
-                       "do not count.",
+        .description =
+            "Judges CloudEvents, one JSON per line, by a policy, and writes the "
+            "decisions, one JSON per line. The same engine as in "
+            "a node, so the same bytes.\n\nBeside the event a line may carry where it "
+            "lay on the log: sunderpartition, sunderoffset and "
+            "sundertimestamp (milliseconds). Without them: partition 0, the line's "
+            "number (from 0), and the event's time. A line that "
+            "does not lie on its home partition is judged there, at once. Blank lines "
+            "do not count.\n\n--diff compares two answers to each event and shows those "
+            "that differ: by verdict, by rule, by agent, with examples and their reasons. "
+            "History follows each policy's own decisions: an act that the new policy "
+            "denies is no fact for it later on, whatever the old one said, and so one "
+            "change may bring others. Answers are joined by source position: topic "
+            "partition and offset.",
         .options = REPLAY_OPTIONS,
         .option_count = COUNT(REPLAY_OPTIONS),
         .examples = REPLAY_EXAMPLES,
         .example_count = COUNT(REPLAY_EXAMPLES),
+        .kafka = true,
         .run = sunder_cmd_replay},
     {.name = "explain",
         .operands = "[FILE] INTENT-ID",

@@ -16,7 +16,6 @@
 #include "ops/cli/demo.h"
 
 #define PARTITIONS 4 /* What the mock gives to a new topic. */
-#define HEADERS_MAX 64
 #define FLUSH_MS 2000
 #define METADATA_MS 5000
 
@@ -118,33 +117,14 @@ static enum sunder_err on_forward(void *ctx, const struct sunder_record_in *in, 
     return SUNDER_OK;
 }
 
-static uint32_t headers_read(
-    const rd_kafka_message_t *message, struct sunder_wire_header *ret_headers)
-{
-    rd_kafka_headers_t *headers = NULL;
-    uint32_t count = 0;
-    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return 0;
-    }
-    const char *name = NULL;
-    const void *value = NULL;
-    size_t len = 0;
-    while (count < HEADERS_MAX && rd_kafka_header_get_all(headers, count, &name, &value, &len) ==
-                                      RD_KAFKA_RESP_ERR_NO_ERROR) {
-        ret_headers[count++] = (struct sunder_wire_header){
-            .name = sunder_str_of(name), .value = {value, (uint32_t)len}};
-    }
-    return count;
-}
-
 static enum sunder_err judge(struct sunder_demo_cluster *cluster, const rd_kafka_message_t *message)
 {
-    struct sunder_wire_header headers[HEADERS_MAX];
+    struct sunder_wire_header headers[SUNDER_KAFKA_HEADERS_MAX];
     rd_kafka_timestamp_type_t type;
     struct sunder_record_in in = {
         .value = {message->payload, (uint32_t)message->len},
         .headers = headers,
-        .header_count = headers_read(message, headers),
+        .header_count = sunder_kafka_headers(message, headers),
         .offset = message->offset,
         .timestamp_ms = rd_kafka_message_timestamp(message, &type),
     };

@@ -2,6 +2,7 @@
  * Functions that give an exit code have told their failure on stderr. */
 #pragma once
 
+#include "consumers/partition.h"
 #include "engine/model/decision.h"
 #include "ops/cli/cli.h"
 
@@ -14,7 +15,7 @@ struct sunder_kafka_to {
     const char *brokers;
 };
 
-/* --- reading the decisions topic --- */
+/* --- reading a topic, as a rule that of decisions --- */
 
 struct sunder_kafka_tail;
 
@@ -22,14 +23,19 @@ struct sunder_kafka_tail;
 typedef void sunder_kafka_visit_fn(
     void *ctx, const struct sunder_decision *record, struct sunder_str bytes);
 
+/* A record of another topic as it is; it lives during the call. */
+typedef void sunder_kafka_raw_fn(void *ctx, const struct sunder_record_in *in, int32_t partition);
+
 /* from_beginning  else only what comes after the call
- * until_end       ends at what is the end of the topic when it is opened */
+ * until_end       ends at what is the end of the topic when it is opened
+ * raw             instead of visit: records are not decoded, and none is taken for a copy */
 struct sunder_kafka_tail_options {
     struct sunder_kafka_to to;
     const char *topic;
     bool from_beginning;
     bool until_end;
     sunder_kafka_visit_fn *visit;
+    sunder_kafka_raw_fn *raw;
     void *visit_ctx;
 };
 
@@ -41,6 +47,8 @@ enum sunder_exit sunder_kafka_tail_open(
  * partition, so that the copies of fast delivery are given once. *ret_ended: until_end is reached. */
 enum sunder_exit sunder_kafka_tail_poll(
     struct sunder_kafka_tail *tail, int wait_ms, bool *ret_ended);
+
+uint32_t sunder_kafka_tail_partitions(const struct sunder_kafka_tail *tail);
 
 /* Values on the topic that are no records of ours. */
 uint64_t sunder_kafka_tail_foreign(const struct sunder_kafka_tail *tail);

@@ -17,7 +17,7 @@ enum colour {
 };
 
 /* Names in records are foreign bytes that a terminal must not obey. So everything is written to memory first, with colours as
- * bytes 1..6, and comes out through `flush`, which lets no other control character pass. */
+ * bytes 1..6, and comes out through sunder_render_text, which lets no other control character pass. */
 static const char *on(enum colour colour)
 {
     static const char *const MARKS[] = {
@@ -30,7 +30,7 @@ static const char *off(void)
     return "\006";
 }
 
-static void flush(const struct sunder_render *render, const char *text, size_t len)
+void sunder_render_text(const struct sunder_render *render, const char *text, size_t len)
 {
     static const char *const CODES[] = {
         "", "\033[1;31m", "\033[32m", "\033[1;33m", "\033[2m", "\033[1m", "\033[0m"};
@@ -65,7 +65,7 @@ static bool page_open(struct page *page, const struct sunder_render *render)
 static void page_close(struct page *page, const struct sunder_render *render)
 {
     if (fclose(page->render.out) == 0) {
-        flush(render, page->text, page->len);
+        sunder_render_text(render, page->text, page->len);
     }
     free(page->text);
 }

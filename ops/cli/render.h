@@ -43,3 +43,6 @@ void sunder_render_decision_story(const struct sunder_render *render,
 /* What came of it: an outcome or a revocation, in one line. */
 void sunder_render_aftermath(
     const struct sunder_render *render, const struct sunder_decision *record);
+
+/* Text of a page as it is, but for control characters, which a terminal must not obey. */
+void sunder_render_text(const struct sunder_render *render, const char *text, size_t len);

@@ -177,7 +177,21 @@ static struct sunder_str json_of(
     return (struct sunder_str){tail->text, (uint32_t)len};
 }
 
-static void message_take(struct sunder_kafka_tail *tail, const rd_kafka_message_t *message)
+static void raw_give(struct sunder_kafka_tail *tail, const rd_kafka_message_t *message)
+{
+    struct sunder_wire_header headers[SUNDER_KAFKA_HEADERS_MAX];
+    rd_kafka_timestamp_type_t type;
+    const struct sunder_record_in in = {
+        .value = {message->payload, (uint32_t)message->len},
+        .headers = headers,
+        .header_count = sunder_kafka_headers(message, headers),
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, &type),
+    };
+    tail->options.raw(tail->options.visit_ctx, &in, message->partition);
+}
+
+static void record_give(struct sunder_kafka_tail *tail, const rd_kafka_message_t *message)
 {
     struct position *position = &tail->positions[message->partition];
     struct sunder_str bytes = {message->payload, (uint32_t)message->len};
@@ -191,6 +205,17 @@ static void message_take(struct sunder_kafka_tail *tail, const rd_kafka_message_
     } else if (!(tail->options.until_end && message->offset >= position->end) &&
                !is_copy(position, &record)) {
         tail->options.visit(tail->options.visit_ctx, &record, json_of(tail, &record, bytes));
+    }
+}
+
+static void message_take(struct sunder_kafka_tail *tail, const rd_kafka_message_t *message)
+{
+    struct position *position = &tail->positions[message->partition];
+    bool behind = tail->options.until_end && message->offset >= position->end;
+    if (tail->options.raw == NULL) {
+        record_give(tail, message);
+    } else if (!behind) {
+        raw_give(tail, message);
     }
     position->ended =
         position->ended || (tail->options.until_end && message->offset + 1 >= position->end);
@@ -241,6 +266,11 @@ enum sunder_exit sunder_kafka_tail_poll(
     }
     *ret_ended = ended;
     return code;
+}
+
+uint32_t sunder_kafka_tail_partitions(const struct sunder_kafka_tail *tail)
+{
+    return (uint32_t)tail->partition_count;
 }
 
 uint64_t sunder_kafka_tail_foreign(const struct sunder_kafka_tail *tail)

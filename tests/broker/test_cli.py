@@ -59,3 +59,24 @@ def test_tail_shows_a_copy_of_fast_delivery_once(sunder):
     assert len(before.splitlines()) == 34
     assert after.stdout == before
     assert "1 values are no records of sunder" in after.stderr
+
+
+def test_a_changed_policy_is_rehearsed_on_the_topics(sunder, tmp_path):
+    sunder.topics(3)
+    sunder.start("n1")
+    assert command(sunder, "publish", "--in", LOG, "--wait").returncode == 0
+    policy = os.path.join(ROOT, "ops", "policies", "purchase-to-pay", "policy.yaml")
+    stricter = tmp_path / "stricter.yaml"
+    with open(policy, encoding="utf-8") as file:
+        stricter.write_text(file.read().replace("at_most: 2", "at_most: 1"))
+
+    same = command(sunder, "replay", "--diff", "--from-kafka", "-p", policy, "-o", "table")
+    changed = command(sunder, "replay", "--diff", "--from-kafka", "-p", str(stricter), "-o", "ndjson")
+    both = command(sunder, "replay", "--diff", "--from-kafka", "-p", str(stricter), "--against", policy, "-o", "ndjson")
+
+    assert same.returncode == 0, same.stderr
+    assert same.stdout == "0 of 34 answers change\n"
+    lines = [json.loads(line) for line in changed.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["i-submit", "i-filler"]
+    assert {(line["before"]["answer"], line["after"]["answer"]) for line in lines} == {("allow", "deny")}
+    assert both.stdout == changed.stdout

@@ -1,0 +1,49 @@
+/* A partition without bytes: what-if runs, where several policies judge one decoded event and nobody reads what is written. */
+#include "consumers/partition_inside.h"
+#include "engine/base/must.h"
+
+enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_outputs *ret_outputs,
+    struct sunder_fail *reterr_fail)
+{
+    SUNDER_MUST(event->at.offset >= partition->position.next_source);
+    partition_reset_arena(partition);
+    struct sunder_outputs outputs = {0};
+    enum sunder_err err = sunder_decide(
+        partition->options.policy, &partition->view, event, &partition->arena, &outputs);
+    if (err == SUNDER_ERR_FULL) {
+        partition_answer_full(partition, event, &outputs);
+        err = SUNDER_OK;
+    }
+    if (err != SUNDER_OK) {
+        return partition_fail(reterr_fail,
+            err,
+            "judging source offset %lld: %s",
+            (long long)event->at.offset,
+            sunder_err_text(err));
+    }
+    *ret_outputs = outputs;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_partition_settle(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    const struct sunder_outputs *outputs,
+    struct sunder_fail *reterr_fail)
+{
+    for (uint32_t i = 0; i < outputs->count; i++) {
+        enum sunder_err err = partition_apply(partition, &outputs->records[i]);
+        if (err != SUNDER_OK) {
+            return partition_fail(reterr_fail,
+                err,
+                "folding source offset %lld: %s",
+                (long long)event->at.offset,
+                sunder_err_text(err));
+        }
+    }
+    partition->position.next_source = event->at.offset + 1;
+    partition->last_source = event->at.offset;
+    partition->last_index = UINT32_MAX;
+    return SUNDER_OK;
+}
