@@ -166,8 +166,8 @@ static enum sunder_err measures(const struct sunder_judge *judge, struct sunder_
             keys[record->rule_key_count] = (struct sunder_rule_key){rule->name, candidate->keys->at[0].text};
             record->rule_key_count += 1;
         }
-        bool measured = rule->kind == SUNDER_RULE_LIMIT && rule->value != NULL && !rule->value_is_amount &&
-                        candidate->has_value;
+        bool measured =
+            rule->kind == SUNDER_RULE_LIMIT && rule->value != NULL && candidate->has_value;
         if (!measured) {
             continue;
         }
@@ -207,8 +207,26 @@ enum sunder_err sunder_answer_act(const struct sunder_step *step, struct sunder_
     return measures(judge, record);
 }
 
-enum sunder_err sunder_answer_reasons(const struct sunder_step *step, const struct sunder_reason_node *list,
-    uint32_t count, const struct sunder_reason **ret_reasons)
+enum sunder_err sunder_answer_full(const struct sunder_step *step, struct sunder_decision *record)
+{
+    struct sunder_finding *list =
+        SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, record->finding_count + 1);
+    if (list == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    if (record->finding_count != 0) {
+        memcpy(list, record->findings, record->finding_count * sizeof *list);
+    }
+    list[record->finding_count] = (struct sunder_finding){.code = SUNDER_STR("limit_reached")};
+    record->findings = list;
+    record->finding_count += 1;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_answer_reasons(const struct sunder_step *step,
+    const struct sunder_reason_node *list,
+    uint32_t count,
+    const struct sunder_reason **ret_reasons)
 {
     struct sunder_reason *reasons = SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_reason, count);
     if (reasons == NULL) {

@@ -42,6 +42,19 @@ static enum sunder_err wanted(const struct sunder_step *step, struct sunder_deci
     return SUNDER_OK;
 }
 
+/* Where the policy only watches, the verdict is what would be, and the act is a fact (S29). */
+static enum sunder_err watch(const struct sunder_step *step, struct sunder_decision *record)
+{
+    const struct sunder_judge *judge = &step->judge;
+    if (record->verdict == SUNDER_VERDICT_ALLOW || !sunder_judge_watches(judge)) {
+        return SUNDER_OK;
+    }
+    record->scope = judge->scope;
+    record->would_be = record->verdict;
+    record->verdict = SUNDER_VERDICT_ALLOW;
+    return sunder_judge_is_full(judge) ? sunder_answer_full(step, record) : SUNDER_OK;
+}
+
 /* Gives the decision with the reasons that there are. stage: where judgement ended. */
 static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool early)
 {
@@ -56,6 +69,7 @@ static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool earl
     SUNDER_TRY(sunder_answer_reasons(step, judge->shadow, judge->shadow_count, &record.shadow));
     record.shadow_count = judge->shadow_count;
     record.verdict = verdict_of(record.reasons, record.reason_count);
+    SUNDER_TRY(watch(step, &record));
     if (record.verdict == SUNDER_VERDICT_ESCALATE) {
         SUNDER_TRY(wanted(step, &record));
     }
@@ -118,6 +132,7 @@ static enum sunder_err judge_act(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_chain(judge));
     struct sunder_catalogue_trouble trouble;
     SUNDER_TRY(sunder_judge_duties(judge, &trouble));
+    SUNDER_TRY(sunder_judge_scopes(judge));
     if (judge->duty_count == 0) {
         SUNDER_TRY(sunder_judge_deny(judge, 5, SUNDER_STR("no_duty"), (struct sunder_str){0},
             SUNDER_STR("no entry of the catalogue maps this tool and action to a duty")));
@@ -136,7 +151,7 @@ static enum sunder_err judge_act(struct sunder_step *step)
     }
     SUNDER_TRY(sunder_judge_rules(judge));
     SUNDER_TRY(answer(step, 8, false));
-    return sunder_answer_revocations(step, false);
+    return sunder_judge_watches(judge) ? SUNDER_OK : sunder_answer_revocations(step, false);
 }
 
 /* The rows that almost every intent needs, so that they are fetched at once and not one after the other. */

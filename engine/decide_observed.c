@@ -28,23 +28,6 @@ static enum sunder_err find(const struct sunder_step *step, struct sunder_decisi
     return SUNDER_OK;
 }
 
-/* The act counts, but not all of it could be held: its keys become saturated (S31). */
-static enum sunder_err find_full(const struct sunder_step *step, struct sunder_decision *record)
-{
-    struct sunder_finding *list =
-        SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, record->finding_count + 1);
-    if (list == NULL) {
-        return SUNDER_ERR_FULL;
-    }
-    if (record->finding_count != 0) {
-        memcpy(list, record->findings, record->finding_count * sizeof *list);
-    }
-    list[record->finding_count] = (struct sunder_finding){.code = SUNDER_STR("limit_reached")};
-    record->findings = list;
-    record->finding_count += 1;
-    return SUNDER_OK;
-}
-
 /* What the stages 5 to 7 would have denied for want of context, as findings. */
 static enum sunder_err findings(const struct sunder_step *step, const struct sunder_catalogue_trouble *trouble,
     struct sunder_decision *record)
@@ -69,8 +52,7 @@ static enum sunder_err findings(const struct sunder_step *step, const struct sun
                 sunder_text(judge->state.arena, rule->name, SUNDER_STR(":"), rule->value_text)));
         }
     }
-    bool full = judge->chain_full || judge->acts_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
-    return full ? find_full(step, record) : SUNDER_OK;
+    return sunder_judge_is_full(judge) ? sunder_answer_full(step, record) : SUNDER_OK;
 }
 
 enum sunder_err sunder_decide_observed(struct sunder_step *step)
@@ -90,12 +72,16 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_chain(judge));
     struct sunder_catalogue_trouble trouble;
     SUNDER_TRY(sunder_judge_duties(judge, &trouble));
+    SUNDER_TRY(sunder_judge_scopes(judge));
     SUNDER_TRY(sunder_judge_candidates(judge));
     SUNDER_TRY(findings(step, &trouble, &record));
     SUNDER_TRY(sunder_answer_act(step, &record));
     SUNDER_TRY(sunder_answer_give(step, &record));
     judge->reasons = NULL;
     judge->reason_count = 0;
+    if (sunder_judge_watches(judge)) {
+        return SUNDER_OK;
+    }
     SUNDER_TRY(sunder_judge_rules(judge));
     return sunder_answer_revocations(step, true);
 }

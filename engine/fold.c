@@ -102,6 +102,17 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
     return SUNDER_OK;
 }
 
+/* The judgement could not hold all of an act that counts all the same (S31). */
+static bool saturates(const struct sunder_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->finding_count; i++) {
+        if (sunder_str_equal(decision->findings[i].code, SUNDER_STR("limit_reached"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum sunder_err fold_decision(const struct fold *fold)
 {
     const struct sunder_decision *decision = fold->record;
@@ -123,18 +134,9 @@ static enum sunder_err fold_decision(const struct fold *fold)
     if (record.reached_rules) {
         SUNDER_TRY(sunder_fact_attempt(&fold->state, fold->scope, &record));
     }
-    struct sunder_fact_work work = {.change = SUNDER_FACT_ADD, .judged = decision->judged};
+    struct sunder_fact_work work = {
+        .change = SUNDER_FACT_ADD, .saturate = saturates(decision), .judged = decision->judged};
     return allowed ? sunder_fact_apply(&fold->state, fold->scope, &record, work) : SUNDER_OK;
-}
-
-static bool saturates(const struct sunder_decision *decision)
-{
-    for (uint32_t i = 0; i < decision->finding_count; i++) {
-        if (sunder_str_equal(decision->findings[i].code, SUNDER_STR("limit_reached"))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static enum sunder_err fold_observed(const struct fold *fold)

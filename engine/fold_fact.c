@@ -246,7 +246,7 @@ static enum sunder_err value_of(
         *ret_value = (int64_t)name.id;
         return SUNDER_OK;
     }
-    if (rule->value_is_amount) {
+    if (rule->value_is_amount && rule->rates == NULL) {
         *ret_counts = record->has_amount;
         *ret_value = record->amount_micro;
     } else {

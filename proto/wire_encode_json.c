@@ -332,6 +332,10 @@ static void put_decision(struct sunder_json_out *out, const struct sunder_decisi
         SUNDER_JSON_PUT(out, ",\"duplicate\":true");
         PUT_OPTIONAL(out, ",\"of\":", decision->of);
     }
+    if (decision->would_be != SUNDER_VERDICT_NONE) {
+        PUT_NAMED(out, ",\"scope\":", SUNDER_WORDS_SCOPE[decision->scope]);
+        PUT_NAMED(out, ",\"would_be\":", SUNDER_WORDS_VERDICT[decision->would_be]);
+    }
     if (decision->stage != 0 && decision->stage < SUNDER_WIRE_STAGE_LAST) {
         SUNDER_JSON_PUT(out, ",\"stage\":");
         sunder_json_put_u64(out, decision->stage);

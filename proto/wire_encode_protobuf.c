@@ -72,6 +72,8 @@ enum {
     RECORD_FIELD = 55,
     RECORD_CAUSE = 56,
     RECORD_AUTHORITY_OPEN = 57,
+    RECORD_SCOPE = 60,
+    RECORD_WOULD_BE = 61,
 
     GIVEN_NAMES = 1,
     SUBJECTS_AGENT = 1,
@@ -295,6 +297,10 @@ static void put_decision(struct sunder_protobuf_out *out, const struct sunder_de
     if (decision->duplicate) {
         sunder_protobuf_put_u64(out, RECORD_DUPLICATE, 1);
         put_optional(out, RECORD_OF, decision->of);
+    }
+    if (decision->would_be != SUNDER_VERDICT_NONE) {
+        put_text(out, RECORD_SCOPE, SUNDER_WORDS_SCOPE[decision->scope]);
+        put_text(out, RECORD_WOULD_BE, SUNDER_WORDS_VERDICT[decision->would_be]);
     }
     if (decision->stage != 0 && decision->stage < SUNDER_WIRE_STAGE_LAST) {
         sunder_protobuf_put_u64(out, RECORD_STAGE, decision->stage);

@@ -261,6 +261,12 @@ static void read_decision(struct sunder_record_reader *reader,
         (enum sunder_verdict)sunder_record_word(reader, data, "verdict", SUNDER_WORDS_VERDICT);
     decision->duplicate = sunder_record_true(data, "duplicate");
     decision->of = sunder_record_text(data, "of");
+    if (sunder_record_member(data, "would_be") != NULL) {
+        decision->scope =
+            (enum sunder_scope_mode)sunder_record_word(reader, data, "scope", SUNDER_WORDS_SCOPE);
+        decision->would_be =
+            (enum sunder_verdict)sunder_record_word(reader, data, "would_be", SUNDER_WORDS_VERDICT);
+    }
     decision->stage = SUNDER_WIRE_STAGE_LAST;
     if (sunder_record_member(data, "stage") != NULL) {
         decision->stage =

@@ -11,6 +11,8 @@
 
 const struct sunder_str SUNDER_WORDS_VERDICT[] = {
     WORD(""), WORD("allow"), WORD("escalate"), WORD("deny"), END};
+const struct sunder_str SUNDER_WORDS_SCOPE[] = {
+    WORD(""), WORD("detect"), WORD("shadow"), WORD("enforce"), END};
 const struct sunder_str SUNDER_WORDS_EFFECT[] = {
     WORD("alert"), WORD("escalate"), WORD("deny"), WORD("revoke"), END};
 const struct sunder_str SUNDER_WORDS_TIER[] = {
@@ -39,6 +41,7 @@ _Static_assert(SUNDER_RECORD_OBSERVED == 1 && SUNDER_RECORD_DEAD_LETTER == 7, "o
 _Static_assert(SUNDER_OUTCOME_EFFECT_LATE == 4 && SUNDER_TASK_ENDED == 4, "order of the words");
 _Static_assert(SUNDER_EFFECT_REVOKE == 3 && SUNDER_VERDICT_DENY == 3, "order of the words");
 _Static_assert(SUNDER_TIER_HIGH == 3 && SUNDER_OUTCOME_ABANDONED == 3, "order of the words");
+_Static_assert(SUNDER_SCOPE_DETECT == 1 && SUNDER_SCOPE_ENFORCE == 3, "order of the words");
 _Static_assert(SUNDER_CONTROL_RELEASE == 2 && SUNDER_PHASE_EXECUTE == 4, "order of the words");
 
 struct sunder_str sunder_words_type(enum sunder_record_kind kind)

@@ -5,6 +5,7 @@
 
 /* Each list ends with an absent string. A list for an enum that begins with a NONE begins with an empty string for it. */
 extern const struct sunder_str SUNDER_WORDS_VERDICT[];
+extern const struct sunder_str SUNDER_WORDS_SCOPE[];
 extern const struct sunder_str SUNDER_WORDS_EFFECT[];
 extern const struct sunder_str SUNDER_WORDS_TIER[];
 extern const struct sunder_str SUNDER_WORDS_PHASE[]; /* By bit. */

@@ -44,6 +44,13 @@ enum sunder_mode {
     SUNDER_MODE_OFF,
 };
 
+/* Where a policy only watches (S29), from lax to strict. */
+enum sunder_scope_mode {
+    SUNDER_SCOPE_DETECT = 1,
+    SUNDER_SCOPE_SHADOW,
+    SUNDER_SCOPE_ENFORCE,
+};
+
 /* Roles of a subject; a bit each, since one subject may have several. ACTOR and TASK appear only in a rule's `by`. */
 enum sunder_role {
     SUNDER_ROLE_AGENT = 1,
@@ -174,9 +181,11 @@ struct sunder_decision {
     /* decision */
     enum sunder_verdict verdict;
     uint32_t attempt;
-    uint8_t stage;  /* Where judgement ended: 1..8. */
-    bool authority_open; /* The policy lets anybody publish anything (S37). */
-    bool duplicate; /* A copy (S7): changes nothing but stream time. */
+    uint8_t stage;                /* Where judgement ended: 1..8. */
+    enum sunder_scope_mode scope; /* Of `would_be`; 0 without it. */
+    enum sunder_verdict would_be; /* NONE; else what the verdict were if the policy did not only watch here (S29). */
+    bool authority_open;          /* The policy lets anybody publish anything (S37). */
+    bool duplicate;               /* A copy (S7): changes nothing but stream time. */
     struct sunder_str of; /* Of a copy: id of the decision it repeats. */
     const struct sunder_reason *reasons;
     uint32_t reason_count;

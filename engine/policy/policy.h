@@ -9,12 +9,7 @@
 #include "engine/expr/expr.h"
 #include "engine/model/decision.h"
 #include "engine/model/limits.h"
-
-/* Index of a duty in `duties` of the policy: duties are numbered in byte order of their names, so ids sort as names. */
-struct sunder_duty_id {
-    uint16_t value;
-};
-#define SUNDER_DUTY_NONE ((struct sunder_duty_id){UINT16_MAX})
+#include "engine/policy/policy_context.h"
 
 /* One line of the catalogue: what an act means. NULL expressions are absent. */
 struct sunder_catalogue_entry {
@@ -80,10 +75,11 @@ struct sunder_rule {
 
     /* limit */
     enum sunder_aggregate aggregate;
-    const struct sunder_expr *value; /* sum or distinct; NULL for count. */
-    bool value_is_amount;            /* value is the field `amount`. */
-    struct sunder_str value_text;    /* As written. */
-    struct sunder_str currency;      /* sum of amount */
+    const struct sunder_expr *value;  /* sum or distinct; NULL for count. */
+    bool value_is_amount;             /* value is the field `amount`. */
+    struct sunder_str value_text;     /* As written. */
+    struct sunder_str currency;       /* sum of amount */
+    const struct sunder_rates *rates; /* ... or of amounts in several; then `currency` is absent. */
     bool attempts;
     int64_t max_micro;
 };
@@ -98,8 +94,16 @@ struct sunder_policy {
     struct sunder_digest digest; /* SHA-256 of the policy file's bytes, given by whoever read the file. */
     uint32_t domain_field_count; /* 1 = tenant only. */
     enum sunder_field domain_fields[6]; /* [0] is SUNDER_FIELD_TENANT; then attributes as written. */
-    sunder_field_set require;
     int64_t horizon_ms;
+    struct sunder_require require;
+    bool has_purposes;
+    struct sunder_strs purposes; /* As written. */
+    struct sunder_entitle entitle;
+    struct sunder_scopes scopes;
+    const struct sunder_rates *rates; /* Byte order of names. */
+    uint32_t rates_count;
+    bool disclose;            /* A deny says what would have allowed it (G7). */
+    struct sunder_strs tests; /* Globs or paths of test files, beside the policy. */
 
     const struct sunder_str *duties; /* Byte order. */
     uint32_t duty_count;

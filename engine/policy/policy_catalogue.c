@@ -1,7 +1,7 @@
 /* The catalogue: what an act means. */
 #include "engine/base/must.h"
 #include "engine/expr/nearest.h"
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -124,13 +124,24 @@ bool policy_read_duty(struct policy_compile *c,
     struct sunder_str what,
     struct sunder_duty_id *ret_duty)
 {
+    bool found = policy_find_duty(c, doc, what, ret_duty);
+    if (found) {
+        c->named[ret_duty->value] = true;
+    }
+    return found;
+}
+
+bool policy_find_duty(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_duty_id *ret_duty)
+{
     struct sunder_str name;
     if (!policy_read_name(c, doc, what, &name)) {
         return false;
     }
     struct sunder_duty_id duty = find_duty(c, name);
     if (duty.value != SUNDER_DUTY_NONE.value) {
-        c->named[duty.value] = true;
         *ret_duty = duty;
         return true;
     }

@@ -1,5 +1,5 @@
 /* What only the whole policy shows. */
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -197,9 +197,39 @@ void policy_check_whole(struct policy_compile *c)
     check_who(c);
 }
 
+static void check_entitled(struct policy_compile *c)
+{
+    const struct sunder_entitle *entitle = &c->policy->entitle;
+    for (uint32_t d = 0; entitle->given && d < c->duty_count; d++) {
+        if (entitle->first[d] == entitle->first[d + 1]) {
+            POLICY_SAY(c,
+                WARNING,
+                c->context.entitle,
+                S("nobody is entitled to `"),
+                c->duties[d],
+                S("`: every act with this duty is denied"));
+        }
+    }
+}
+
+static void check_rates(struct policy_compile *c)
+{
+    for (uint32_t i = 0; i < c->policy->rates_count; i++) {
+        bool used = false;
+        for (uint32_t k = 0; k < c->draft_count; k++) {
+            used = used || c->drafts[k].rule.rates == &c->policy->rates[i];
+        }
+        if (!used) {
+            POLICY_SAY(c, NOTE, &c->context.rates->entries[i], S("no limit uses these rates"));
+        }
+    }
+}
+
 void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root)
 {
     check_duties(c);
+    check_entitled(c);
+    check_rates(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
         POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
     }

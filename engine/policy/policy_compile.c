@@ -1,7 +1,7 @@
 #include "engine/policy/policy_compile.h"
 
 #include "engine/policy/policy_index.h"
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -40,6 +40,7 @@ static void compile(struct policy_compile *c, const struct sunder_doc *root, uin
     if (c->full || c->named == NULL) {
         return;
     }
+    policy_compile_context(c);
     policy_compile_rules(c, rules);
     if (c->full) {
         return;

@@ -1,6 +1,6 @@
 /* The keys of a policy above its catalogue and rules. */
 #include "engine/base/text.h"
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -15,7 +15,13 @@ enum head_key {
     HEAD_APPROVALS,
     HEAD_CATALOGUE,
     HEAD_RULES,
-    HEAD_KEY_COUNT = HEAD_RULES + 12 /* and those of later builds */
+    HEAD_PURPOSES,
+    HEAD_ENTITLE,
+    HEAD_SCOPES,
+    HEAD_RATES,
+    HEAD_DISCLOSE,
+    HEAD_TESTS,
+    HEAD_KEY_COUNT = HEAD_TESTS + 6 /* and those of later builds */
 };
 
 static const struct policy_word head_keys[HEAD_KEY_COUNT] = {
@@ -29,14 +35,14 @@ static const struct policy_word head_keys[HEAD_KEY_COUNT] = {
     [HEAD_APPROVALS] = {POLICY_WORD("approvals"), 0, false},
     [HEAD_CATALOGUE] = {POLICY_WORD("catalogue"), 0, false},
     [HEAD_RULES] = {POLICY_WORD("rules"), 0, false},
+    [HEAD_PURPOSES] = {POLICY_WORD("purposes"), 0, false},
+    [HEAD_ENTITLE] = {POLICY_WORD("entitle"), 0, false},
+    [HEAD_SCOPES] = {POLICY_WORD("scopes"), 0, false},
+    [HEAD_RATES] = {POLICY_WORD("rates"), 0, false},
+    [HEAD_DISCLOSE] = {POLICY_WORD("disclose"), 0, false},
+    [HEAD_TESTS] = {POLICY_WORD("tests"), 0, false},
     {POLICY_WORD("identity"), 0, true},
-    {POLICY_WORD("purposes"), 0, true},
-    {POLICY_WORD("entitle"), 0, true},
-    {POLICY_WORD("scopes"), 0, true},
     {POLICY_WORD("grants"), 0, true},
-    {POLICY_WORD("tests"), 0, true},
-    {POLICY_WORD("disclose"), 0, true},
-    {POLICY_WORD("rates"), 0, true},
     {POLICY_WORD("memory"), 0, true},
     {POLICY_WORD("forget_after"), 0, true},
     {POLICY_WORD("publish"), 0, true},
@@ -146,58 +152,6 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
     }
 }
 
-static void read_require(struct policy_compile *c, const struct sunder_doc *doc)
-{
-    static const struct policy_word fields[] = {
-        {POLICY_WORD("task"), SUNDER_FIELD_BIT(SUNDER_FIELD_TASK), false},
-        {POLICY_WORD("purpose"), SUNDER_FIELD_BIT(SUNDER_FIELD_PURPOSE), false},
-        {POLICY_WORD("principal"), SUNDER_FIELD_BIT(SUNDER_FIELD_PRINCIPAL), false},
-        {POLICY_WORD("case"), SUNDER_FIELD_BIT(SUNDER_FIELD_CASE), false},
-        {POLICY_WORD("object"), SUNDER_FIELD_BIT(SUNDER_FIELD_OBJECT), false},
-        {POLICY_WORD("amount"), SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT), false},
-        {POLICY_WORD("currency"), SUNDER_FIELD_BIT(SUNDER_FIELD_CURRENCY), false},
-        {POLICY_WORD("confidence"), SUNDER_FIELD_BIT(SUNDER_FIELD_CONFIDENCE), false},
-        {POLICY_WORD("credential"), SUNDER_FIELD_BIT(SUNDER_FIELD_CREDENTIAL), false},
-    };
-    if (doc == NULL || (doc->kind == SUNDER_DOC_LIST && doc->count == 0)) {
-        return;
-    }
-    if (doc->kind == SUNDER_DOC_MAP) {
-        POLICY_SAY(
-            c, ERROR, doc, S("`require` per tier or duty is not supported by this build yet"));
-        return;
-    }
-    uint32_t bits = 0; /* The words' fields are among the first 32. */
-    (void)policy_read_bits(c, doc, S("require"), POLICY_WORDS(fields), &bits);
-    c->policy->require = bits;
-}
-
-static bool read_approvers(
-    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_strs *ret_from)
-{
-    bool list = doc->kind == SUNDER_DOC_LIST;
-    uint32_t count = list ? doc->count : 1;
-    if (count == 0) {
-        POLICY_SAY(c, ERROR, doc, S("`from` is an empty list: nobody could approve"));
-        return false;
-    }
-    struct sunder_str *at = POLICY_NEW(c, struct sunder_str, count);
-    for (uint32_t i = 0; i < count && at != NULL; i++) {
-        const struct sunder_doc *item = list ? &doc->items[i] : doc;
-        if (!policy_read_text(c, item, S("from"), &at[i])) {
-            return false;
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (sunder_str_equal(at[k], at[i])) {
-                POLICY_SAY(c, ERROR, item, S("`"), at[i], S("` is here twice"));
-                return false;
-            }
-        }
-    }
-    *ret_from = (struct sunder_strs){at, count};
-    return at != NULL;
-}
-
 bool policy_read_approvals(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_wanted *ret_wanted)
 {
@@ -234,7 +188,7 @@ bool policy_read_approvals(
     int64_t valid_ms;
     ok = (values[VALID] == NULL || policy_read_duration(c, values[VALID], S("valid"), &valid_ms)) &&
          ok;
-    if (!read_approvers(c, values[FROM], &wanted.from)) {
+    if (!policy_read_texts(c, values[FROM], S("from"), &wanted.from)) {
         return false;
     }
     bool people_only = true;
@@ -271,7 +225,15 @@ void policy_compile_head(struct policy_compile *c,
     }
     read_open_world(c, root, values);
     read_domain(c, values[HEAD_DOMAIN]);
-    read_require(c, values[HEAD_REQUIRE]);
+    c->context = (struct policy_context_docs){
+        .require = values[HEAD_REQUIRE],
+        .purposes = values[HEAD_PURPOSES],
+        .entitle = values[HEAD_ENTITLE],
+        .scopes = values[HEAD_SCOPES],
+        .rates = values[HEAD_RATES],
+        .disclose = values[HEAD_DISCLOSE],
+        .tests = values[HEAD_TESTS],
+    };
     c->policy->horizon_ms = SUNDER_HORIZON_MS_DEFAULT;
     if (values[HEAD_HORIZON] != NULL) {
         (void)policy_read_duration(c, values[HEAD_HORIZON], S("horizon"), &c->policy->horizon_ms);

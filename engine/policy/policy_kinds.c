@@ -1,6 +1,6 @@
 /* What each kind of rule has of its own. */
 #include "engine/base/decimal.h"
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -179,9 +179,11 @@ static void read_sum(
     rule->value_text = sunder_expr_source(rule->value);
     rule->value_is_amount = sunder_expr_is_field(rule->value, SUNDER_FIELD_AMOUNT);
     bool money = (sunder_expr_reads(rule->value) & SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT)) != 0;
-    if (money && values[POLICY_KEY_CURRENCY] == NULL) {
-        POLICY_SAY(
-            c, ERROR, sum, S("a sum of `amount` needs `currency`: euros and yen do not add up"));
+    if (money && values[POLICY_KEY_CURRENCY] == NULL && values[POLICY_KEY_RATES] == NULL) {
+        POLICY_SAY(c,
+            ERROR,
+            sum,
+            S("a sum of `amount` needs `currency` or `rates`: euros and yen do not add up"));
     }
 }
 
@@ -198,6 +200,15 @@ static void read_aggregate(
         return;
     }
     const struct sunder_doc *currency = values[POLICY_KEY_CURRENCY];
+    const struct sunder_doc *rates = values[POLICY_KEY_RATES];
+    if (rates != NULL) {
+        rule->rates = policy_read_rates_name(c, rates);
+        if (key != POLICY_KEY_SUM) {
+            POLICY_SAY(c, ERROR, rates, S("only a `sum` has `rates`"));
+        } else if (currency != NULL) {
+            POLICY_SAY(c, ERROR, rates, S("`rates` stands in place of `currency`"));
+        }
+    }
     if (currency != NULL) {
         (void)policy_read_name(c, currency, S("currency"), &rule->currency);
         if (key != POLICY_KEY_SUM) {

@@ -261,6 +261,34 @@ bool policy_read_bits(struct policy_compile *c,
     return ok;
 }
 
+bool policy_read_texts(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_strs *ret_texts)
+{
+    bool list = doc->kind == SUNDER_DOC_LIST;
+    uint32_t count = list ? doc->count : 1;
+    if (count == 0) {
+        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is an empty list"));
+        return false;
+    }
+    struct sunder_str *at = POLICY_NEW(c, struct sunder_str, count);
+    for (uint32_t i = 0; i < count && at != NULL; i++) {
+        const struct sunder_doc *item = list ? &doc->items[i] : doc;
+        if (!policy_read_text(c, item, what, &at[i])) {
+            return false;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (sunder_str_equal(at[k], at[i])) {
+                POLICY_SAY(c, ERROR, item, S("`"), at[i], S("` is here twice"));
+                return false;
+            }
+        }
+    }
+    *ret_texts = (struct sunder_strs){at, count};
+    return at != NULL;
+}
+
 bool policy_read_bool(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, bool *ret_bool)
 {

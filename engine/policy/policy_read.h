@@ -36,6 +36,17 @@ struct policy_draft {
     bool failed;
 };
 
+/* Keys of the head that are read once the duties are known; NULL: not there. */
+struct policy_context_docs {
+    const struct sunder_doc *require;
+    const struct sunder_doc *purposes;
+    const struct sunder_doc *entitle;
+    const struct sunder_doc *scopes;
+    const struct sunder_doc *rates;
+    const struct sunder_doc *disclose;
+    const struct sunder_doc *tests;
+};
+
 /* names     the duties of the catalogue in byte order
  * named     per duty: a rule names it
  * full      the arena ran out; everything after it is of no use */
@@ -53,6 +64,7 @@ struct policy_compile {
     struct sunder_wanted approvals; /* The default; count 0: none. */
     bool approvals_used;
     const struct sunder_doc *domain_doc;
+    struct policy_context_docs context;
     bool full;
 };
 
@@ -130,8 +142,19 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
         ~(SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) | SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) |             \
             SUNDER_FIELD_BIT(SUNDER_FIELD_TIER)))
 
+/* One text or a list of them without repeats, not empty. */
+bool policy_read_texts(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_strs *ret_texts);
+
 /* A duty that a rule names: its id. False, after a complaint, when no entry of the catalogue maps it. */
 bool policy_read_duty(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_duty_id *ret_duty);
+/* The same for a place that only mentions it: it is then not yet looked at by a rule. */
+bool policy_find_duty(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
     struct sunder_duty_id *ret_duty);
@@ -141,52 +164,12 @@ bool policy_read_duties(struct policy_compile *c,
     struct sunder_str what,
     const struct sunder_duty_id **ret_duties,
     uint32_t *ret_count);
+/* Fields that an act must have, as in `require`. */
+bool policy_read_required(
+    struct policy_compile *c, const struct sunder_doc *doc, sunder_field_set *ret_fields);
+/* The table of rates with this name; NULL after a complaint. */
+const struct sunder_rates *policy_read_rates_name(
+    struct policy_compile *c, const struct sunder_doc *doc);
 /* `approvals`: {count, from, valid} */
 bool policy_read_approvals(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_wanted *ret_wanted);
-
-/* The parts of a compilation, in this order. */
-void policy_compile_head(struct policy_compile *c,
-    const struct sunder_doc *root,
-    const struct sunder_doc **ret_catalogue,
-    const struct sunder_doc **ret_rules);
-void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc *catalogue);
-void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rules);
-void policy_compile_separation(
-    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
-void policy_compile_requires(
-    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
-void policy_compile_limit(
-    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
-/* What only the whole policy shows: keys that rest on claims, a domain too fine for a rule. */
-void policy_check_whole(struct policy_compile *c);
-/* What nothing uses; asked only of a policy without errors, since a wrong rule uses nothing. */
-void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root);
-
-/* The keys of rules. */
-enum policy_rule_key {
-    POLICY_KEY_SEPARATION,
-    POLICY_KEY_REQUIRES,
-    POLICY_KEY_LIMIT,
-    POLICY_KEY_NAME,
-    POLICY_KEY_DUTIES,
-    POLICY_KEY_PHASES,
-    POLICY_KEY_DISTINCT,
-    POLICY_KEY_AT_MOST,
-    POLICY_KEY_BEFORE,
-    POLICY_KEY_SUM,
-    POLICY_KEY_COUNT,
-    POLICY_KEY_CURRENCY,
-    POLICY_KEY_OF,
-    POLICY_KEY_ATTEMPTS_OF,
-    POLICY_KEY_MAX,
-    POLICY_KEY_PER,
-    POLICY_KEY_BY,
-    POLICY_KEY_UNLESS,
-    POLICY_KEY_WITHIN,
-    POLICY_KEY_THEN,
-    POLICY_KEY_MODE,
-    POLICY_KEY_TAGS,
-    POLICY_KEY_APPROVALS,
-    POLICY_RULE_KEY_COUNT
-};

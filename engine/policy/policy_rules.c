@@ -1,6 +1,6 @@
 /* What all rules share: kind, name, key, effect, mode, and their order. */
 #include "engine/policy/framework.h"
-#include "engine/policy/policy_read.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -25,6 +25,7 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_SUM] = {POLICY_WORD("sum"), LIMIT, false},
     [POLICY_KEY_COUNT] = {POLICY_WORD("count"), LIMIT, false},
     [POLICY_KEY_CURRENCY] = {POLICY_WORD("currency"), LIMIT, false},
+    [POLICY_KEY_RATES] = {POLICY_WORD("rates"), LIMIT, false},
     [POLICY_KEY_OF] = {POLICY_WORD("of"), LIMIT, false},
     [POLICY_KEY_ATTEMPTS_OF] = {POLICY_WORD("attempts_of"), LIMIT, false},
     [POLICY_KEY_MAX] = {POLICY_WORD("max"), LIMIT, false},
@@ -43,7 +44,6 @@ static const struct policy_word rule_keys[] = {
     {POLICY_WORD("when"), ALL_KINDS, true},
     {POLICY_WORD("steps"), ALL_KINDS, true},
     {POLICY_WORD("along"), ALL_KINDS, true},
-    {POLICY_WORD("rates"), ALL_KINDS, true},
 };
 enum {
     RULE_WORD_COUNT = sizeof(rule_keys) / sizeof(rule_keys[0])

@@ -33,7 +33,8 @@ struct sunder_candidate {
     bool silent; /* it only remembers its key: a fact with the duty that `requires` asks for */
     struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
     bool missing;                   /* no key or no value: it is not evaluated */
-    bool has_value;
+    bool has_value;                 /* ... which the record has to tell */
+    bool foreign;                   /* no rate for the currency */
     struct sunder_value value;      /* of a limit: its sum or distinct value */
 };
 
@@ -96,6 +97,7 @@ struct sunder_judge {
     struct sunder_judge_keys task_keys;
     struct sunder_judge_keys tenant_keys;
 
+    enum sunder_scope_mode scope; /* S29; 0 before stage 5 */
     struct sunder_str only; /* rules look at this subject alone, when it is there: the chain of one revocation */
     struct sunder_candidate *candidates; /* byte order of names */
     uint32_t candidate_count;
@@ -140,6 +142,22 @@ struct sunder_catalogue_trouble {
 };
 SUNDER_MUST_USE enum sunder_err sunder_judge_duties(
     struct sunder_judge *judge, struct sunder_catalogue_trouble *ret_trouble);
+
+/* Whether the policy only watches this act; needs the env, so it comes after sunder_judge_duties. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_scopes(struct sunder_judge *judge);
+/* Whether what denies or escalates only would: a scope says so, and nobody is quarantined. */
+bool sunder_judge_watches(const struct sunder_judge *judge);
+
+/* Whether the act is more than can be held of it: its chain, objects, cases or duties. */
+static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
+{
+    return judge->chain_full || judge->acts_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
+}
+
+/* Stage 6: required context, purposes, entitlements. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_entitled(struct sunder_judge *judge);
+/* Whether the act has a field that `require` may name. */
+bool sunder_judge_has_field(const struct sunder_judge *judge, enum sunder_field field);
 
 /* Loads key rows; cheap when done already. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_load(

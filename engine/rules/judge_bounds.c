@@ -79,10 +79,29 @@ static enum sunder_err sums(struct sunder_judge *judge)
                 SUNDER_STR("amount"),
                 SUNDER_STR("a limit adds this value up, and it is negative")));
         }
-        if (rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency)) {
-            SUNDER_TRY(sunder_judge_deny(judge, 7, SUNDER_STR("currency_mismatch"), SUNDER_STR("currency"),
-                sunder_text(judge->state.arena, SUNDER_STR("limit `"), rule->name, SUNDER_STR("` adds up "),
-                    rule->currency)));
+        bool foreign =
+            rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency);
+        if (foreign || candidate->foreign) {
+            SUNDER_TRY(sunder_judge_deny(judge,
+                7,
+                SUNDER_STR("currency_mismatch"),
+                SUNDER_STR("currency"),
+                sunder_text(judge->state.arena,
+                    SUNDER_STR("limit `"),
+                    rule->name,
+                    foreign ? SUNDER_STR("` adds up ") : SUNDER_STR("` has no rate that leads to "),
+                    foreign ? rule->currency : rule->rates->to)));
+        }
+        if (rule->rates != NULL && !candidate->value.exact) {
+            SUNDER_TRY(sunder_judge_deny(judge,
+                7,
+                SUNDER_STR("amount_range"),
+                SUNDER_STR("amount"),
+                sunder_text(judge->state.arena,
+                    SUNDER_STR("in "),
+                    rule->rates->to,
+                    SUNDER_STR(
+                        " the amount is outside the range of a 64-bit count of millionths"))));
         }
     }
     return SUNDER_OK;

@@ -151,6 +151,30 @@ static bool distinct_text(struct sunder_judge *judge, struct sunder_value *value
     return value->text.at != NULL && value->text.len != 0 && value->text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
 }
 
+/* Into the currency of the rule's rates, rounded up (S19). What has no rate, or does not fit, is refused in stage 7. */
+static void convert(struct sunder_judge *judge, struct sunder_candidate *candidate)
+{
+    const struct sunder_rates *rates = candidate->rule->rates;
+    if (rates == NULL || !candidate->value.exact) {
+        return;
+    }
+    const struct sunder_str currency = judge->event->currency;
+    int64_t rate = sunder_str_equal(currency, rates->to) ? SUNDER_DECIMAL_ONE : 0;
+    for (uint32_t i = 0; rate == 0 && i < rates->count; i++) {
+        rate = sunder_str_equal(currency, rates->at[i].currency) ? rates->at[i].micro : 0;
+    }
+    candidate->foreign = rate == 0;
+    candidate->has_value = !candidate->foreign;
+    if (candidate->foreign) {
+        return;
+    }
+    sunder_int128 product = (sunder_int128)candidate->value.micro * rate;
+    product = (product + (product > 0 ? SUNDER_DECIMAL_ONE - 1 : 0)) / SUNDER_DECIMAL_ONE;
+    candidate->value.exact = product <= INT64_MAX && product >= INT64_MIN;
+    candidate->value.micro = candidate->value.exact ? (int64_t)product : 0;
+    candidate->has_value = candidate->value.exact;
+}
+
 static enum sunder_err find_value(struct sunder_judge *judge, struct sunder_candidate *candidate)
 {
     const struct sunder_rule *rule = candidate->rule;
@@ -162,8 +186,11 @@ static enum sunder_err find_value(struct sunder_judge *judge, struct sunder_cand
         if (!amount->present) {
             return missing(judge, candidate, rule->value_text);
         }
-        candidate->value = (struct sunder_value){
-            .kind = SUNDER_VALUE_NUMBER, .exact = !amount->range, .micro = amount->micro, .text = amount->plain};
+        candidate->value = (struct sunder_value){.kind = SUNDER_VALUE_NUMBER,
+            .exact = !amount->range,
+            .micro = amount->micro,
+            .text = amount->plain};
+        convert(judge, candidate);
         return SUNDER_OK;
     }
     bool sum = rule->aggregate == SUNDER_AGGREGATE_SUM;
@@ -176,7 +203,11 @@ static enum sunder_err find_value(struct sunder_judge *judge, struct sunder_cand
         usable = distinct_text(judge, &candidate->value);
     }
     candidate->has_value = usable;
-    return usable ? SUNDER_OK : missing(judge, candidate, sum ? rule->value_text : SUNDER_STR("distinct"));
+    if (usable) {
+        convert(judge, candidate);
+    }
+    return usable ? SUNDER_OK
+                  : missing(judge, candidate, sum ? rule->value_text : SUNDER_STR("distinct"));
 }
 
 static bool applies(const struct sunder_judge *judge, const struct sunder_rule *rule)
@@ -301,42 +332,12 @@ static enum sunder_err judge_task(struct sunder_judge *judge)
     return SUNDER_OK;
 }
 
-/* The fields that `require` may name, and whether the intent has them. */
-static enum sunder_err judge_required(struct sunder_judge *judge)
-{
-    const struct sunder_event *event = judge->event;
-    const struct {
-        enum sunder_field field;
-        struct sunder_str name;
-        bool present;
-    } fields[] = {
-        {SUNDER_FIELD_TASK, SUNDER_STR("task"), event->task.at != NULL},
-        {SUNDER_FIELD_PURPOSE, SUNDER_STR("purpose"), event->purpose.at != NULL},
-        {SUNDER_FIELD_PRINCIPAL, SUNDER_STR("principal"),
-            !sunder_str_equal(judge->principal, SUNDER_STR("unattributed"))},
-        {SUNDER_FIELD_CASE, SUNDER_STR("case"), judge->case_count != 0},
-        {SUNDER_FIELD_OBJECT, SUNDER_STR("object"), judge->object_count != 0},
-        {SUNDER_FIELD_AMOUNT, SUNDER_STR("amount"), event->amount.present},
-        {SUNDER_FIELD_CURRENCY, SUNDER_STR("currency"), event->currency.at != NULL},
-        {SUNDER_FIELD_CONFIDENCE, SUNDER_STR("confidence"), event->confidence.present},
-        {SUNDER_FIELD_CREDENTIAL, SUNDER_STR("credential"), event->credential.at != NULL},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        bool wanted = (judge->state.policy->require & SUNDER_FIELD_BIT(fields[i].field)) != 0;
-        if (wanted && !fields[i].present) {
-            SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), fields[i].name,
-                sunder_text(judge->state.arena, SUNDER_STR("the policy requires `"), fields[i].name,
-                    SUNDER_STR("`"))));
-        }
-    }
-    return SUNDER_OK;
-}
-
 enum sunder_err sunder_judge_context(
     struct sunder_judge *judge, const struct sunder_catalogue_trouble *trouble)
 {
-    SUNDER_TRY(judge_required(judge));
-    const struct sunder_str cannot = SUNDER_STR("the catalogue's expression finds no text in this act");
+    SUNDER_TRY(sunder_judge_entitled(judge));
+    const struct sunder_str cannot =
+        SUNDER_STR("the catalogue's expression finds no text in this act");
     if (trouble->object_errors) {
         SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), SUNDER_STR("object"), cannot));
     }

@@ -149,9 +149,15 @@ static enum sunder_err first_reason(struct sunder_judge *judge, const struct sun
     reason->value = sunder_str_copy(arena, (struct sunder_str){text, len});
     len = sunder_decimal_format(rule->max_micro, text);
     struct sunder_str max = sunder_str_copy(arena, (struct sunder_str){text, len});
-    struct sunder_str unit = rule->currency.at != NULL ? rule->currency : SUNDER_STR("");
-    reason->message = sunder_text(arena, reason->subject, SUNDER_STR(" would reach "), reason->value,
-        unit.len == 0 ? SUNDER_STR("") : SUNDER_STR(" "), unit, SUNDER_STR(" with this act; the limit is "), max,
+    struct sunder_str unit = rule->rates != NULL ? rule->rates->to : rule->currency;
+    reason->message = sunder_text(arena,
+        reason->subject,
+        SUNDER_STR(" would reach "),
+        reason->value,
+        unit.len == 0 ? SUNDER_STR("") : SUNDER_STR(" "),
+        unit.len == 0 ? SUNDER_STR("") : unit,
+        SUNDER_STR(" with this act; the limit is "),
+        max,
         rule->within_ms == 0 ? SUNDER_STR("") : SUNDER_STR(" within its window"));
     if (reason->value.at == NULL || reason->message.at == NULL) {
         return SUNDER_ERR_FULL;
@@ -184,8 +190,11 @@ static enum sunder_err judge_pair(struct sunder_judge *judge, const struct sunde
 enum sunder_err sunder_judge_limit(struct sunder_judge *judge, const struct sunder_candidate *candidate)
 {
     const struct sunder_rule *rule = candidate->rule;
-    bool foreign = rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency);
-    bool unfit = rule->aggregate == SUNDER_AGGREGATE_SUM && (!candidate->value.exact || candidate->value.micro < 0);
+    bool foreign =
+        rule->currency.at != NULL && !sunder_str_equal(rule->currency, judge->event->currency);
+    foreign = foreign || candidate->foreign;
+    bool unfit = rule->aggregate == SUNDER_AGGREGATE_SUM &&
+                 (!candidate->value.exact || candidate->value.micro < 0);
     if (foreign || unfit) {
         return SUNDER_OK; /* Stage 7 denied it, unless the rule only watches. */
     }

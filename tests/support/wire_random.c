@@ -259,6 +259,10 @@ static void fill_decision(struct source *source, struct sunder_decision *decisio
     if (decision->duplicate) {
         decision->of = maybe(source);
     }
+    if (chance(source->seed, 4)) {
+        decision->scope = (enum sunder_scope_mode)(1 + test_random_below(source->seed, 3));
+        decision->would_be = (enum sunder_verdict)(1 + test_random_below(source->seed, 3));
+    }
     decision->reason_count = some(source);
     decision->reasons = reasons(source, false, decision->stage, decision->reason_count);
     decision->shadow_count = some(source);
@@ -546,6 +550,9 @@ void test_assert_decisions_equal(const struct sunder_decision *a, const struct s
     }
     assert_int_equal(a->verdict, b->verdict);
     assert_int_equal(a->attempt, b->attempt);
+    assert_int_equal(a->scope, b->scope);
+    assert_int_equal(a->would_be, b->would_be);
+    assert_int_equal(a->authority_open, b->authority_open);
     assert_int_equal(a->stage, b->stage);
     assert_int_equal(a->duplicate, b->duplicate);
     assert_int_equal(a->result, b->result);

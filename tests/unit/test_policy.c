@@ -34,7 +34,7 @@ static void a_policy_without_rules_is_legal(void **state)
     assert_int_equal(policy->digest.bytes[0], 7);
     assert_int_equal(policy->domain_field_count, 1);
     assert_int_equal(policy->domain_fields[0], SUNDER_FIELD_TENANT);
-    assert_int_equal(policy->require, 0);
+    assert_int_equal(policy->require.always, 0);
     assert_int_equal(policy->horizon_ms, SUNDER_HORIZON_MS_DEFAULT);
     assert_int_equal(policy->rule_count, 0);
     assert_int_equal(policy->entry_count, 4);
@@ -65,7 +65,7 @@ static void the_head_is_read(void **state)
     assert_int_equal(policy->domain_fields[0], SUNDER_FIELD_TENANT);
     assert_int_equal(policy->domain_fields[1], SUNDER_FIELD_CASE);
     assert_int_equal(policy->domain_fields[2], SUNDER_FIELD_PRINCIPAL);
-    assert_int_equal(policy->require,
+    assert_int_equal(policy->require.always,
         SUNDER_FIELD_BIT(SUNDER_FIELD_TASK) | SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT));
     assert_int_equal(policy->horizon_ms, 36 * 3600000);
 }

@@ -1,0 +1,52 @@
+/* Private to engine/policy: the parts of a compilation, each in a file of its own, and the keys of rules. */
+#pragma once
+
+#include "engine/policy/policy_read.h"
+
+/* The parts of a compilation, in this order. */
+void policy_compile_head(struct policy_compile *c,
+    const struct sunder_doc *root,
+    const struct sunder_doc **ret_catalogue,
+    const struct sunder_doc **ret_rules);
+void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc *catalogue);
+void policy_compile_context(struct policy_compile *c); /* policy_context.c */
+void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rules);
+void policy_compile_separation(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+void policy_compile_requires(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+void policy_compile_limit(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
+/* What only the whole policy shows: keys that rest on claims, a domain too fine for a rule. */
+void policy_check_whole(struct policy_compile *c);
+/* What nothing uses; asked only of a policy without errors, since a wrong rule uses nothing. */
+void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root);
+
+/* The keys of rules. */
+enum policy_rule_key {
+    POLICY_KEY_SEPARATION,
+    POLICY_KEY_REQUIRES,
+    POLICY_KEY_LIMIT,
+    POLICY_KEY_NAME,
+    POLICY_KEY_DUTIES,
+    POLICY_KEY_PHASES,
+    POLICY_KEY_DISTINCT,
+    POLICY_KEY_AT_MOST,
+    POLICY_KEY_BEFORE,
+    POLICY_KEY_SUM,
+    POLICY_KEY_COUNT,
+    POLICY_KEY_CURRENCY,
+    POLICY_KEY_RATES,
+    POLICY_KEY_OF,
+    POLICY_KEY_ATTEMPTS_OF,
+    POLICY_KEY_MAX,
+    POLICY_KEY_PER,
+    POLICY_KEY_BY,
+    POLICY_KEY_UNLESS,
+    POLICY_KEY_WITHIN,
+    POLICY_KEY_THEN,
+    POLICY_KEY_MODE,
+    POLICY_KEY_TAGS,
+    POLICY_KEY_APPROVALS,
+    POLICY_RULE_KEY_COUNT
+};

@@ -1,0 +1,34 @@
+/* S29: where the policy only watches. */
+#include "engine/rules/firing.h"
+
+enum sunder_err sunder_judge_scopes(struct sunder_judge *judge)
+{
+    const struct sunder_scopes *scopes = &judge->state.policy->scopes;
+    uint32_t strictest = 0;
+    for (uint32_t i = 0; i < scopes->count; i++) {
+        bool errors = false;
+        bool holds = sunder_expr_holds(scopes->at[i].match, judge->env, judge->state.arena, &errors);
+        uint32_t mode = 0;
+        if (errors) {
+            mode = SUNDER_SCOPE_ENFORCE; /* It cannot be said that the policy only watches here. */
+        } else if (holds) {
+            mode = scopes->at[i].mode;
+        }
+        strictest = mode > strictest ? mode : strictest;
+    }
+    judge->scope = strictest == 0 ? SUNDER_SCOPE_ENFORCE : (enum sunder_scope_mode)strictest;
+    return SUNDER_OK;
+}
+
+bool sunder_judge_watches(const struct sunder_judge *judge)
+{
+    if (judge->scope != SUNDER_SCOPE_SHADOW && judge->scope != SUNDER_SCOPE_DETECT) {
+        return false;
+    }
+    for (const struct sunder_reason_node *node = judge->reasons; node != NULL; node = node->next) {
+        if (sunder_str_equal(node->reason.code, SUNDER_STR("quarantined"))) {
+            return false;
+        }
+    }
+    return true;
+}
