@@ -107,7 +107,9 @@ static void on_assigned(struct sunder_bus *bus, const rd_kafka_topic_partition_l
         }
         rd_kafka_queue_forward(
             partition->queue, NULL); /* Before the assignment: after it, records may have passed. */
+        (void)pthread_mutex_lock(&bus->lock);
         partition->owned = true;
+        (void)pthread_mutex_unlock(&bus->lock);
         partition->open = false;
     }
 }
@@ -366,6 +368,33 @@ static void serve(struct sunder_bus *bus)
     bus_worker_answers(bus);
 }
 
+/* In two turns: what is owned goes away in order first, through the callback. A static member leaves too when it says so itself;
+ * only its end is not a leave. */
+static void serve_rejoin(struct sunder_bus *bus)
+{
+    enum bus_rejoin rejoin =
+        (enum bus_rejoin)atomic_load_explicit(&bus->rejoin, memory_order_relaxed);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    struct sunder_fail fail = {0};
+    if (rejoin == BUS_REJOIN_LEAVE) {
+        code = rd_kafka_unsubscribe(bus->consumer);
+        atomic_store_explicit(&bus->rejoin, BUS_REJOIN_JOIN, memory_order_relaxed);
+    } else if (rejoin == BUS_REJOIN_JOIN) {
+        for (uint32_t i = 0; i < bus->counts[SUNDER_BUS_INTENTS]; i++) {
+            if (bus->partitions[i].owned) {
+                return;
+            }
+        }
+        atomic_store_explicit(&bus->rejoin, BUS_REJOIN_NOT, memory_order_relaxed);
+        if (bus_subscribe(bus, &fail) != SUNDER_OK) {
+            bus_trouble(bus, fail.code, fail.vendor, "%s", fail.text);
+        }
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bus_trouble(bus, SUNDER_ERR_IO, code, "leaving the group: %s", rd_kafka_err2str(code));
+    }
+}
+
 enum sunder_err sunder_bus_poll(struct sunder_bus *bus,
     int wait_ms,
     const struct sunder_bus_record **ret_records,
@@ -375,6 +404,7 @@ enum sunder_err sunder_bus_poll(struct sunder_bus *bus,
     SUNDER_MUST(!bus->in_batch);
     bus_batch_clear(bus);
     serve(bus);
+    serve_rejoin(bus);
     int trouble = atomic_load_explicit(&bus->trouble, memory_order_acquire);
     if (trouble != SUNDER_OK) {
         *reterr_fail = bus->trouble_fail;

@@ -44,9 +44,8 @@ static enum sunder_err allocate(struct sunder_bus *bus, struct sunder_fail *rete
     return bus_stage_create(bus, reterr_fail);
 }
 
-static enum sunder_err join(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
+enum sunder_err bus_subscribe(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
 {
-    (void)rd_kafka_poll_set_consumer(bus->consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(
         topics, bus->options.topics[SUNDER_BUS_INTENTS], RD_KAFKA_PARTITION_UA);
@@ -80,7 +79,10 @@ static enum sunder_err connect_all(struct sunder_bus *bus, struct sunder_fail *r
         bus->reader_topic =
             rd_kafka_topic_new(bus->reader, bus->options.topics[SUNDER_BUS_DECISIONS], NULL);
         bus->tail = rd_kafka_queue_new(bus->reader);
-        err = bus_txn_open(bus, reterr_fail); /* Fences an earlier run of this node. */
+        err = bus_txn_open(bus, reterr_fail);
+    }
+    if (err == SUNDER_OK) {
+        err = bus_fence_before(bus, reterr_fail);
     }
     if (err == SUNDER_OK && !bus->options.strict) {
         err = bus_client_new(bus, BUS_FAST, &bus->fast, reterr_fail);
@@ -100,8 +102,9 @@ static enum sunder_err connect_all(struct sunder_bus *bus, struct sunder_fail *r
         (size_t)effective(
             bus->options.strict ? bus->txn : bus->fast, "message.max.bytes", 1000000) -
         1024;
+    (void)rd_kafka_poll_set_consumer(bus->consumer);
     err = bus_worker_start(bus, reterr_fail);
-    return err == SUNDER_OK ? join(bus, reterr_fail) : err;
+    return err == SUNDER_OK ? bus_subscribe(bus, reterr_fail) : err;
 }
 
 enum sunder_err sunder_bus_open(const struct sunder_bus_options *options,
@@ -113,11 +116,7 @@ enum sunder_err sunder_bus_open(const struct sunder_bus_options *options,
         return bus_fail(reterr_fail, SUNDER_ERR_FULL, 0, "no memory");
     }
     bus->options = *options;
-    (void)snprintf(bus->transactional_id,
-        sizeof bus->transactional_id,
-        "%.80s-%.32s",
-        options->group,
-        options->node);
+    bus_txn_id(bus, options->run, bus->transactional_id);
     (void)snprintf(bus->member, sizeof bus->member, "%.32s", options->node);
     atomic_flag_clear(&bus->trouble_taken);
     (void)pthread_mutex_init(&bus->lock, NULL);

@@ -46,7 +46,7 @@ struct bus_claim {
 };
 
 struct bus_partition {
-    bool owned;
+    bool owned; /* Written by the engine thread under `lock`. */
     bool open;
     bool tailing;
     struct rd_kafka_queue_s *queue;
@@ -60,11 +60,18 @@ struct bus_carry {
     size_t room;
 };
 
+/* Leaving the group to join it again: wanted by the worker, done by the engine thread. */
+enum bus_rejoin {
+    BUS_REJOIN_NOT,
+    BUS_REJOIN_LEAVE,
+    BUS_REJOIN_JOIN
+};
+
 struct sunder_bus {
     struct sunder_bus_options options;
-    char transactional_id[128];
-    char member[128]; /* group.instance.id */
-    char *cluster;    /* of the library's heap */
+    char transactional_id[128]; /* of this run */
+    char member[128];           /* group.instance.id */
+    char *cluster;              /* of the library's heap */
     int session_ms;
     size_t message_bytes_max;
 
@@ -107,6 +114,7 @@ struct sunder_bus {
     uint32_t taking;                  /* under lock: partitions wanted or answered */
     bool release_failed;              /* under lock */
     _Atomic int64_t checkpoint_at_ms; /* 0: none yet */
+    _Atomic int rejoin;               /* enum bus_rejoin */
     _Atomic int trouble;              /* enum sunder_err that poll shall give; SUNDER_OK */
     struct sunder_fail
         trouble_fail; /* Written once, before trouble is set, by whoever wins trouble_taken. */
@@ -132,6 +140,9 @@ enum sunder_err bus_fail(
 /* Ends the bus: poll gives this error from now on. Thread: any. */
 void bus_trouble(struct sunder_bus *bus, enum sunder_err code, int vendor, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* bus_kafka.c */
+enum sunder_err bus_subscribe(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 
 /* bus_topics_kafka.c */
 enum sunder_err bus_topics_check(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
@@ -167,6 +178,8 @@ enum bus_txn bus_txn_begin(struct sunder_bus *bus,
 enum bus_txn bus_txn_commit(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 enum bus_txn bus_txn_abort(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 void bus_txn_destroy(struct sunder_bus *bus);
+/* The transactional id of a run of this node; ret_id has 128 bytes. */
+void bus_txn_id(const struct sunder_bus *bus, uint32_t run, char *ret_id);
 /* Sets one offset with its metadata in a list. */
 void bus_offset_add(struct sunder_bus *bus,
     struct rd_kafka_topic_partition_list_s *list,
@@ -178,3 +191,5 @@ void bus_offset_add(struct sunder_bus *bus,
 enum sunder_err bus_worker_start(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 void bus_worker_stop(struct sunder_bus *bus);
 void bus_worker_answers(struct sunder_bus *bus);
+/* Before the worker starts: ends what the bus before this one left open. */
+enum sunder_err bus_fence_before(struct sunder_bus *bus, struct sunder_fail *reterr_fail);

@@ -10,6 +10,9 @@
 #define SUNDER_BUS_BATCH_MAX                                                                       \
     4096u /* Strict: the most records in one transaction, which costs 5 ms whatever its size. */
 
+#define SUNDER_BUS_RUNS                                                                            \
+    1000u /* Kafka remembers transactional ids for a week; no node starts as often while one lives. */
+
 enum sunder_bus_topic {
     SUNDER_BUS_INTENTS,
     SUNDER_BUS_DECISIONS,
@@ -65,11 +68,15 @@ struct sunder_bus_handler {
 };
 
 /* All texts are borrowed until the bus is destroyed.
- * node          1..32 characters, stable: names the member and its transactional id */
+ * node          1..32 characters, stable: names the member
+ * run           under SUNDER_BUS_RUNS; not that of a bus of this node before, so that who fences that one does not fence this one
+ * run_before    of the bus before, which is fenced at open; -1: not known */
 struct sunder_bus_options {
     const char *topics[SUNDER_BUS_TOPIC_COUNT];
     const char *group;
     const char *node;
+    uint32_t run;
+    int32_t run_before;
     bool strict;
     bool
         dynamic_member; /* Leaves the group at once when it ends; else it has a session to come back. */

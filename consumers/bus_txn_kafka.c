@@ -84,6 +84,13 @@ static enum bus_txn result(enum action action)
     return BUS_TXN_BROKEN;
 }
 
+void bus_txn_id(const struct sunder_bus *bus, uint32_t run, char *ret_id)
+{
+    int len = snprintf(
+        ret_id, 128, "%.80s-%.32s-%u", bus->options.group, bus->options.node, (unsigned)run);
+    SUNDER_MUST(len > 0 && len < 128);
+}
+
 enum sunder_err bus_txn_open(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
 {
     enum sunder_err err = bus_client_new(bus, BUS_TXN, &bus->txn, reterr_fail);

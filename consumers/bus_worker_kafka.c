@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consumers/bus_group_kafka.h"
 #include "consumers/clock.h"
 #include "engine/base/must.h"
 
@@ -146,6 +147,23 @@ static enum sunder_err fence(struct sunder_bus *bus,
     }
     rd_kafka_destroy(client);
     return err;
+}
+
+/* An open transaction of the run before would hide the group's offsets until the broker ends it, up to 30 s. */
+enum sunder_err bus_fence_before(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
+{
+    if (bus->options.run_before < 0) {
+        return SUNDER_OK;
+    }
+    char owner[128];
+    bus_txn_id(bus, (uint32_t)bus->options.run_before, owner);
+    struct fenced fenced = {.count = 0};
+    int64_t deadline_ms = sunder_clock_ms() + BUS_OPEN_MS;
+    enum sunder_err err = SUNDER_OK;
+    do {
+        err = fence(bus, owner, &fenced, reterr_fail);
+    } while (err == SUNDER_ERR_RETRY && sunder_clock_ms() < deadline_ms);
+    return err == SUNDER_ERR_RETRY ? SUNDER_ERR_IO : err;
 }
 
 static enum sunder_err find_ends(struct sunder_bus *bus,
@@ -376,6 +394,14 @@ static bool commit_due(struct sunder_bus *bus, struct rhythm *rhythm, bool force
 }
 
 /* Under lock on entry and exit. */
+static void serve_watch(struct sunder_bus *bus, struct bus_watch *watch)
+{
+    (void)pthread_mutex_unlock(&bus->lock);
+    bus_watch_serve(bus, watch);
+    (void)pthread_mutex_lock(&bus->lock);
+}
+
+/* Under lock on entry and exit. */
 static void serve_checkpoint(struct sunder_bus *bus, struct rhythm *rhythm)
 {
     bool forced = bus->releasing != 0;
@@ -414,6 +440,7 @@ static void *run(void *argument)
 {
     struct sunder_bus *bus = argument;
     struct rhythm rhythm = {0};
+    struct bus_watch watch = {0};
     (void)pthread_mutex_lock(&bus->lock);
     while (!bus->stop) {
         serve_takeovers(bus);
@@ -423,6 +450,7 @@ static void *run(void *argument)
         if (!bus->options.strict) {
             serve_checkpoint(bus, &rhythm);
         }
+        serve_watch(bus, &watch);
         if (!bus->stop && bus->releasing == 0 && !bus->claiming && !takeovers_wanted(bus)) {
             int64_t now_ms = sunder_clock_ms();
             wait_until(bus,
@@ -430,6 +458,7 @@ static void *run(void *argument)
         }
     }
     (void)pthread_mutex_unlock(&bus->lock);
+    bus_watch_end(&watch);
     if (rhythm.last != NULL) {
         rd_kafka_topic_partition_list_destroy(rhythm.last);
     }

@@ -1,5 +1,6 @@
 #include "consumers/node/node.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define RECONNECT_MS 60000 /* How long clients may be out of use before a supervisor shall know. */
 #define PAUSE_MS 500
+#define PATH_BYTES 4096
 
 struct watchdog {
     struct node *node;
@@ -74,6 +76,45 @@ static void watchdog_stop(struct watchdog *watchdog)
     (void)pthread_mutex_destroy(&watchdog->lock);
 }
 
+/* The number of the run before, from the file that keeps it beside the state; -1: there is none. */
+static int32_t read_run(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char text[16] = "";
+    size_t len = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    char *end = NULL;
+    unsigned long run = strtoul(text, &end, 10);
+    return len > 0 && text[0] >= '0' && text[0] <= '9' && *end == '\n' && run < SUNDER_BUS_RUNS
+               ? (int32_t)run
+               : -1;
+}
+
+/* Each set of clients is a run with a number of its own. Without a disk that takes it the next start only waits longer for what
+ * this one leaves open. */
+static void next_run(struct node *node, struct sunder_bus_options *options)
+{
+    char path[PATH_BYTES];
+    int len = snprintf(path, sizeof path, "%s/run", node->options.config->state_dir);
+    options->run_before = len > 0 && (size_t)len < sizeof path ? read_run(path) : -1;
+    options->run =
+        (uint32_t)(options->run_before < 0 ? sunder_clock_us() : options->run_before + 1) %
+        SUNDER_BUS_RUNS;
+    FILE *file = fopen(path, "we");
+    bool kept = file != NULL && fprintf(file, "%u\n", (unsigned)options->run) > 0;
+    kept = file != NULL && fclose(file) == 0 && kept;
+    if (!kept) {
+        sunder_log_write(node->options.log,
+            &(struct sunder_log_line){
+                SUNDER_LOG_WARNING, SUNDER_LOG_NO_PARTITION, "run_not_kept", NULL},
+            "cannot write %s: %s",
+            path,
+            strerror(errno));
+    }
+}
+
 static enum sunder_err open_bus(struct node *node, struct sunder_fail *reterr_fail)
 {
     const struct sunder_config *config = node->options.config;
@@ -89,6 +130,7 @@ static enum sunder_err open_bus(struct node *node, struct sunder_fail *reterr_fa
         .log = node->options.log,
     };
     memcpy(options.topics, config->topics, sizeof options.topics);
+    next_run(node, &options);
     return sunder_bus_open(&options, &node->bus, reterr_fail);
 }
 
