@@ -200,6 +200,11 @@ bool sunder_metrics_text(struct sunder_metrics *metrics, char *text, size_t size
         "Records read again after a restart and not judged again",
         &metrics->skipped);
     put_counter(&page,
+        "sunder_contradictions_total",
+        "Records found at a restore that are another than the first for their event; 0 when all is "
+        "well",
+        &metrics->contradictions);
+    put_counter(&page,
         "sunder_client_restarts_total",
         "Times all Kafka clients were replaced",
         &metrics->restarts);

@@ -50,6 +50,7 @@ struct sunder_metrics {
     sunder_counter revocations;
     sunder_counter forwards;
     sunder_counter skipped;
+    sunder_counter contradictions;
     sunder_counter restarts;
     sunder_counter batches_redone;
     struct sunder_histogram latency; /* intent's time of append -> decision acknowledged */

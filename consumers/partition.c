@@ -52,7 +52,8 @@ static enum sunder_err allocate(struct sunder_partition *partition)
     partition->arena = sunder_arena_of(
         memory == MAP_FAILED ? NULL : memory, memory == MAP_FAILED ? 0 : ARENA_BYTES);
     partition->buffer = buffer == MAP_FAILED ? NULL : buffer;
-    if (partition->names == NULL || partition->arena.memory == NULL || partition->buffer == NULL) {
+    if (partition->names == NULL || partition->arena.memory == NULL || partition->buffer == NULL ||
+        !partition_seen_create(partition)) {
         return SUNDER_ERR_FULL;
     }
     memcpy(partition->names, options->topic.at, topic_len);
@@ -429,6 +430,7 @@ void sunder_partition_destroy(struct sunder_partition **partition_at, bool disca
     if (partition->buffer != NULL) {
         (void)munmap(partition->buffer, SUNDER_WIRE_RECORD_BYTES_MAX);
     }
+    partition_seen_destroy(partition);
     free(partition->names);
     free(partition);
 }

@@ -96,13 +96,25 @@ void sunder_partition_restore(
     struct sunder_partition *partition, const struct sunder_restore *restore);
 
 /* Folds one record of the decisions topic at restore. Records whose (source offset, index) was folded already are skipped (fast
- * delivery may leave copies). decision_offset: its offset on the decisions topic.
+ * delivery may leave copies); one that is not the same as the first is a contradiction. decision_offset: its offset on the
+ * decisions topic.
  * SUNDER_ERR_CORRUPT: it does not decode, breaks the hash chain, or contradicts `restore`: stop this partition.
  * SUNDER_ERR_UNSUPPORTED: it was made by another policy or another version of the engine. */
 SUNDER_MUST_USE enum sunder_err sunder_partition_fold(struct sunder_partition *partition,
     struct sunder_str bytes,
     int64_t decision_offset,
     struct sunder_fail *reterr_fail);
+
+/* Different records for one (source offset, index), as nodes of different meaning would write them. The first on the topic counts.
+ * Copies of what was folded before this process, or far behind, are not compared.
+ * source, decision  of the last one: its source offset, and its own offset on the decisions topic */
+struct sunder_contradictions {
+    uint64_t count;
+    int64_t source;
+    int64_t decision;
+};
+struct sunder_contradictions sunder_partition_contradictions(
+    const struct sunder_partition *partition);
 
 /* After the last fold of a restore: next_source becomes at least `redo_from`, so that a partition of forwards only does not
  * begin anew. SUNDER_ERR_CORRUPT: the decisions topic lacks records that `restore` promised. */

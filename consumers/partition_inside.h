@@ -12,6 +12,16 @@ struct tail {
     struct sunder_digest digest;
 };
 
+#define SEEN_MAX                                                                                   \
+    16384u /* A copy is at most as late as a node has sources in flight. A power of two. */
+
+/* A record that this restore has read. */
+struct seen {
+    int64_t source;
+    uint32_t index;
+    struct sunder_digest digest;
+};
+
 struct sunder_partition {
     struct sunder_partition_options options;
     char *names; /* Copies of topic and cluster. */
@@ -42,6 +52,9 @@ struct sunder_partition {
     /* The answer to an event that is too much for us: not in the arena, which is full then. */
     struct sunder_decision full;
     struct sunder_reason full_reason;
+    struct seen *seen; /* The last SEEN_MAX, at number % SEEN_MAX; in order of (source, index). */
+    uint64_t seen_count;
+    struct sunder_contradictions contradictions;
 };
 
 /* Sets code and text; gives `code` back. */
@@ -61,6 +74,11 @@ enum sunder_err partition_apply(
 void partition_answer_full(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_outputs *ret_outputs);
+
+/* partition_restore.c: memory for what a restore reads; give it back when the restore is over */
+bool partition_seen_create(struct sunder_partition *partition);
+void partition_seen_release(struct sunder_partition *partition);
+void partition_seen_destroy(struct sunder_partition *partition);
 
 /* partition_state.c */
 enum sunder_err partition_open_store(

@@ -2,6 +2,84 @@
 #include "consumers/partition_inside.h"
 
 #include <string.h>
+#include <sys/mman.h>
+
+#define SEEN_BYTES (SEEN_MAX * sizeof(struct seen))
+
+_Static_assert((SEEN_MAX & (SEEN_MAX - 1)) == 0, "a power of two");
+
+bool partition_seen_create(struct sunder_partition *partition)
+{
+    void *memory = mmap(NULL,
+        SEEN_BYTES,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+        -1,
+        0);
+    partition->seen = memory == MAP_FAILED ? NULL : memory;
+    return partition->seen != NULL;
+}
+
+void partition_seen_release(struct sunder_partition *partition)
+{
+    partition->seen_count = 0;
+    (void)madvise(partition->seen, SEEN_BYTES, MADV_DONTNEED);
+}
+
+void partition_seen_destroy(struct sunder_partition *partition)
+{
+    if (partition->seen != NULL) {
+        (void)munmap(partition->seen, SEEN_BYTES);
+    }
+}
+
+static void see(struct sunder_partition *partition,
+    const struct sunder_decision *record,
+    const struct sunder_digest *digest)
+{
+    partition->seen[partition->seen_count++ % SEEN_MAX] =
+        (struct seen){record->source.offset, record->index, *digest};
+}
+
+/* A record came again: it must be the one that was there first. */
+static void compare_copy(struct sunder_partition *partition,
+    const struct sunder_decision *record,
+    struct sunder_str bytes,
+    int64_t decision_offset)
+{
+    uint64_t low = partition->seen_count > SEEN_MAX ? partition->seen_count - SEEN_MAX
+                                                    : 0; /* First not below it. */
+    uint64_t oldest = low;
+    uint64_t high = partition->seen_count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        const struct seen *seen = &partition->seen[middle % SEEN_MAX];
+        bool below = seen->source < record->source.offset ||
+                     (seen->source == record->source.offset && seen->index < record->index);
+        low = below ? middle + 1 : low;
+        high = below ? high : middle;
+    }
+    if (low == partition->seen_count) {
+        return; /* Nothing at or after it was read: it is of the time before this restore. */
+    }
+    const struct seen *seen = &partition->seen[low % SEEN_MAX];
+    bool there = seen->source == record->source.offset && seen->index == record->index;
+    if (!there && low == oldest) {
+        return; /* Further back than is kept. */
+    }
+    struct sunder_digest digest = sunder_sha256_of(partition->sha256, bytes);
+    if (!there || memcmp(&digest, &seen->digest, sizeof digest) != 0) {
+        partition->contradictions.count++;
+        partition->contradictions.source = record->source.offset;
+        partition->contradictions.decision = decision_offset;
+    }
+}
+
+struct sunder_contradictions sunder_partition_contradictions(
+    const struct sunder_partition *partition)
+{
+    return partition->contradictions;
+}
 
 static bool folded(const struct sunder_partition *partition, const struct sunder_decision *record)
 {
@@ -38,16 +116,24 @@ static enum sunder_err check_expected(
         (unsigned long long)position->next_seq);
 }
 
-static enum sunder_err check_record(struct sunder_partition *partition,
+static enum sunder_err check_place(const struct sunder_partition *partition,
     const struct sunder_decision *record,
     struct sunder_fail *reterr_fail)
 {
     const struct sunder_partition_options *options = &partition->options;
-    if (!sunder_str_equal(record->source.topic, options->topic) ||
-        record->source.partition != options->partition) {
-        return partition_fail(
-            reterr_fail, SUNDER_ERR_CORRUPT, "a record of another topic or partition is on it");
-    }
+    return sunder_str_equal(record->source.topic, options->topic) &&
+                   record->source.partition == options->partition
+               ? SUNDER_OK
+               : partition_fail(reterr_fail,
+                     SUNDER_ERR_CORRUPT,
+                     "a record of another topic or partition is on it");
+}
+
+static enum sunder_err check_maker(const struct sunder_partition *partition,
+    const struct sunder_decision *record,
+    struct sunder_fail *reterr_fail)
+{
+    const struct sunder_partition_options *options = &partition->options;
     if (memcmp(&record->policy, &options->policy->digest, sizeof record->policy) != 0) {
         return partition_fail(reterr_fail,
             SUNDER_ERR_UNSUPPORTED,
@@ -68,18 +154,22 @@ static enum sunder_err check_record(struct sunder_partition *partition,
     return SUNDER_OK;
 }
 
+static bool is_copy(const struct sunder_partition *partition, const struct sunder_decision *record)
+{
+    const struct tail *tail = &partition->tail;
+    return folded(partition, record) ||
+           (tail->there &&
+               (record->source.offset < tail->source ||
+                   (record->source.offset == tail->source && record->index <= tail->index)));
+}
+
 static void remember_tail(struct sunder_partition *partition,
     const struct sunder_decision *record,
     struct sunder_str bytes)
 {
-    struct tail *tail = &partition->tail;
-    if (tail->there &&
-        (record->source.offset < tail->source ||
-            (record->source.offset == tail->source && record->index <= tail->index))) {
-        return;
-    }
-    *tail = (struct tail){
+    partition->tail = (struct tail){
         true, record->source.offset, record->index, sunder_sha256_of(partition->sha256, bytes)};
+    see(partition, record, &partition->tail.digest);
 }
 
 static enum sunder_err fold_new(struct sunder_partition *partition,
@@ -111,6 +201,17 @@ static enum sunder_err fold_new(struct sunder_partition *partition,
     }
     position->next_seq++;
     position->head = sunder_sha256_of(partition->sha256, bytes);
+    see(partition, record, &position->head);
+    return SUNDER_OK;
+}
+
+/* What lies at this offset needs no reading again. */
+static enum sunder_err pass(struct sunder_partition *partition, int64_t decision_offset)
+{
+    if (!partition->tail.there) {
+        partition->position.next_decision = decision_offset + 1;
+    }
+    partition->published = partition->position.next_source; /* It came from Kafka. */
     return SUNDER_OK;
 }
 
@@ -129,7 +230,15 @@ enum sunder_err sunder_partition_fold(struct sunder_partition *partition,
             "the record at offset %lld of the decisions topic was not written by Sunder",
             (long long)decision_offset);
     }
-    err = check_record(partition, &record, reterr_fail);
+    err = check_place(partition, &record, reterr_fail);
+    if (err != SUNDER_OK) {
+        return err;
+    }
+    if (is_copy(partition, &record)) {
+        compare_copy(partition, &record, bytes, decision_offset);
+        return pass(partition, decision_offset);
+    }
+    err = check_maker(partition, &record, reterr_fail);
     if (err != SUNDER_OK) {
         return err;
     }
@@ -143,17 +252,8 @@ enum sunder_err sunder_partition_fold(struct sunder_partition *partition,
         remember_tail(partition, &record, bytes);
         return SUNDER_OK; /* next_decision stays before it: it is folded when it is judged again. */
     }
-    if (!folded(partition, &record)) {
-        err = fold_new(partition, &record, bytes, reterr_fail);
-        if (err != SUNDER_OK) {
-            return err;
-        }
-    }
-    if (!partition->tail.there) {
-        partition->position.next_decision = decision_offset + 1;
-    }
-    partition->published = partition->position.next_source; /* It came from Kafka. */
-    return SUNDER_OK;
+    err = fold_new(partition, &record, bytes, reterr_fail);
+    return err == SUNDER_OK ? pass(partition, decision_offset) : err;
 }
 
 enum sunder_err sunder_partition_restored(
@@ -166,6 +266,7 @@ enum sunder_err sunder_partition_restored(
         }
     }
     partition->restoring = false;
+    partition_seen_release(partition);
     if (partition->restore.redo_from != INT64_MAX &&
         partition->position.next_source < partition->restore.redo_from) {
         partition->position.next_source = partition->restore.redo_from;

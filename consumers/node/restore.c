@@ -195,6 +195,25 @@ static void finish_fold(struct node *node, struct node_owned *owned)
     node_set_state(node, owned, NODE_CLAIMING);
 }
 
+static void report_contradiction(struct node *node, const struct node_owned *owned, uint64_t known)
+{
+    struct sunder_contradictions now = sunder_partition_contradictions(owned->partition);
+    if (now.count == known) {
+        return;
+    }
+    sunder_counter_add(&node->options.metrics->contradictions, now.count - known);
+    sunder_log_write(node->options.log,
+        &(struct sunder_log_line){SUNDER_LOG_ERROR,
+            owned->number,
+            "contradiction",
+            "find the node that wrote it: one of another version, or a writer that is no node"},
+        "the record at offset %lld of %s is another one than the first for source offset %lld, "
+        "which counts",
+        (long long)now.decision,
+        node->options.config->topics[SUNDER_BUS_DECISIONS],
+        (long long)now.source);
+}
+
 /* One record of a tail, or its end. */
 static void fold_one(struct node *node, const struct sunder_bus_record *record)
 {
@@ -204,8 +223,10 @@ static void fold_one(struct node *node, const struct sunder_bus_record *record)
     }
     struct sunder_fail fail = {0};
     if (record->in.value.at != NULL) {
+        uint64_t known = sunder_partition_contradictions(owned->partition).count;
         enum sunder_err err =
             sunder_partition_fold(owned->partition, record->in.value, record->in.offset, &fail);
+        report_contradiction(node, owned, known);
         if (err == SUNDER_OK) {
             err = sunder_partition_tend(owned->partition, false, &fail);
         }

@@ -311,6 +311,43 @@ static void a_record_that_was_changed_or_left_out_breaks_the_chain(void **state)
     stop(live);
 }
 
+static void a_copy_that_differs_is_a_contradiction_and_the_first_counts(void **state)
+{
+    (void)state;
+    struct fixture *live = start("tenant", home_of_acme());
+    step(live, intent("i1", "submit", "o"));
+    step(live, intent("i2", "submit", "p"));
+    step(live, intent("i3", "submit", "q"));
+    struct stored forged = live->records[1];
+    char *id = memmem(forged.bytes, forged.len, "\"i2\"", 4);
+    assert_non_null(id);
+    id[2] = '9';
+    /* All is folded; all but the first are judged again. */
+    const int64_t redo_from[] = {INT64_MAX, 1};
+    for (size_t k = 0; k < 2; k++) {
+        struct sunder_partition *restored = open_with(live->policy, home_of_acme());
+        sunder_partition_restore(restored, &(struct sunder_restore){.redo_from = redo_from[k]});
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(fold(restored, &live->records[i], i), SUNDER_OK);
+        }
+        assert_int_equal(fold(restored, &live->records[0], 3), SUNDER_OK);
+        assert_int_equal(fold(restored, &live->records[1], 4), SUNDER_OK);
+        assert_int_equal(sunder_partition_contradictions(restored).count, 0);
+
+        assert_int_equal(fold(restored, &forged, 5), SUNDER_OK);
+        assert_int_equal(fold(restored, &live->records[2], 6), SUNDER_OK);
+
+        struct sunder_contradictions found = sunder_partition_contradictions(restored);
+        assert_int_equal(found.count, 1);
+        assert_int_equal(found.source, 1);
+        assert_int_equal(found.decision, 5);
+        struct sunder_fail fail = {0};
+        assert_int_equal(sunder_partition_restored(restored, &fail), SUNDER_OK);
+        sunder_partition_destroy(&restored, true);
+    }
+    stop(live);
+}
+
 static void redo_gives_side_outputs_again_but_no_record_twice(void **state)
 {
     (void)state;
@@ -506,6 +543,7 @@ int main(void)
         cmocka_unit_test(an_event_is_judged_at_home_and_forwarded_elsewhere),
         cmocka_unit_test(folding_the_records_gives_the_same_position_and_the_same_next_record),
         cmocka_unit_test(a_record_that_was_changed_or_left_out_breaks_the_chain),
+        cmocka_unit_test(a_copy_that_differs_is_a_contradiction_and_the_first_counts),
         cmocka_unit_test(redo_gives_side_outputs_again_but_no_record_twice),
         cmocka_unit_test(redo_that_gives_another_record_stops_the_partition),
         cmocka_unit_test(a_topic_that_lost_records_is_noticed_by_the_promise),
