@@ -323,18 +323,41 @@ static uint32_t character(struct sunder_str text, uint32_t at)
                : 0;
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* A name apart from its value, `? name`, is nothing that a configuration needs, and libfyaml 0.7.12 follows a dangling pointer
+ * when a tab comes after it (corpus: apart_tab). Whether a quoted text or a block goes on here is not looked at. */
+static bool is_name_apart(struct sunder_str text, uint32_t at)
+{
+    if (text.at[at] != '?' || (at + 1 < text.len && !is_blank(text.at[at + 1]))) {
+        return false;
+    }
+    while (at > 0 && text.at[at - 1] != '\n' && text.at[at - 1] != '\r') {
+        at--;
+        if (!is_blank(text.at[at]) && strchr("-?:", text.at[at]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum sunder_err check_characters(struct builder *builder, struct sunder_str text)
 {
     uint32_t line = 1;
     uint32_t column = 1;
     for (uint32_t at = 0; at < text.len;) {
         uint32_t len = character(text, at);
-        if (len == 0) {
+        if (len == 0 || is_name_apart(text, at)) {
             return refuse(builder,
                 SUNDER_ERR_MALFORMED,
                 line,
                 column,
-                "a byte is not UTF-8 text (the file must be UTF-8, without control characters)");
+                len == 0 ? "a byte is not UTF-8 text (the file must be UTF-8, without control "
+                           "characters)"
+                         : "a line that begins with \"? \" is not wanted: write `name: value`");
         }
         bool newline = text.at[at] == '\n';
         line += newline ? 1 : 0;

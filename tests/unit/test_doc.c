@@ -140,8 +140,19 @@ static void what_hides_meaning_is_refused(void **state)
     is_refused_at(SUNDER_STR("a: *x\n"), 1, 5, "aliases");
     is_refused_at(SUNDER_STR("a: !!str 1\n"), 1, 10, "tags");
     is_refused_at(SUNDER_STR("a: 1\n---\nb: 1\n"), 2, 1, "second document");
-    is_refused_at(SUNDER_STR("? [a]\n: 1\n"), 1, 3, "a name cannot be a list or a map");
+    is_refused_at(SUNDER_STR("? [a]\n: 1\n"), 1, 1, "begins with");
+    is_refused_at(SUNDER_STR("a:\n  - ? b:\t:"), 2, 5, "begins with");
+    is_refused_at(SUNDER_STR("a: b\r?"), 1, 6, "begins with");
+    is_refused_at(SUNDER_STR("{[a]: 2}\n"), 1, 2, "a name cannot be a list or a map");
     is_refused_at(SUNDER_STR("{{a: 1}: 2}\n"), 1, 2, "a name cannot be a list or a map");
+}
+
+static void a_question_is_no_name_apart(void **state)
+{
+    (void)state;
+    struct sunder_doc root = parsed("a: what? why?\n?b: c\n");
+    assert_int_equal(root.count, 2);
+    assert_true(sunder_str_equal(root.entries[1].name, SUNDER_STR("?b")));
 }
 
 static void broken_yaml_is_refused_with_its_place(void **state)
@@ -243,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_root_may_be_a_list_or_a_word),
         cmocka_unit_test(a_repeated_name_is_refused_where_it_stands_again),
         cmocka_unit_test(what_hides_meaning_is_refused),
+        cmocka_unit_test(a_question_is_no_name_apart),
         cmocka_unit_test(broken_yaml_is_refused_with_its_place),
         cmocka_unit_test(what_is_no_text_is_refused_with_its_place),
         cmocka_unit_test(thirty_two_levels_are_read_and_one_more_is_not),
