@@ -174,6 +174,26 @@ def test_a_node_without_its_disk_restores_from_the_topics_alone(sunder, stream, 
     finish(sunder, stream, tmp_path)
 
 
+def test_a_node_killed_between_the_two_rounds_of_a_join_leaves_no_partition_to_nobody(sunder, stream, tmp_path):
+    """A partition changes hands in two rounds: its owner gives it up in the first and asks for the second. When the owner dies
+    between them and comes back, the group keeps the first round's assignment, in which nobody has the partition."""
+    decisions = sunder.decisions(committed=False)
+    first = sunder.node("n1", policy=BENCH).start()
+    serve([first], 4)
+    more(sunder, decisions, 50)
+    second = sunder.node("n2", policy=BENCH).start()
+    wait_for(lambda: first.events("partition_released"), 40, "the first round to take partitions away", step=decisions.poll)
+    first.kill()
+    second.kill()
+    first.start()
+    second.start()
+
+    serve([first, second], 4)
+    more(sunder, decisions, 50)
+
+    finish(sunder, stream, tmp_path)
+
+
 def test_a_second_node_of_the_same_name_takes_the_place_of_the_first(sunder, stream, tmp_path):
     decisions = sunder.decisions(committed=False)
     first = sunder.node("n1", policy=BENCH).start()
@@ -188,6 +208,36 @@ def test_a_second_node_of_the_same_name_takes_the_place_of_the_first(sunder, str
 
     assert first.ended() == 75, first.text()[-2000:]
     finish(sunder, stream, tmp_path)
+
+
+def test_a_second_and_different_decision_for_one_event_is_told_and_does_not_count(sunder, stream, tmp_path):
+    decisions = sunder.decisions(committed=False)
+    node = sunder.node("n1", policy=BENCH).start()
+    serve([node], 4)
+    more(sunder, decisions, 50)
+    node.kill()
+    stream.stop()
+    shutil.rmtree(node.state)
+    os.makedirs(node.state)
+    decisions.to_end()
+    first = decisions.records[1][-20].value
+    other = first.replace(b'"attempt":1', b'"attempt":2')
+    producer = sunder.broker.producer()
+    for value in (first, other):  # A copy is no contradiction.
+        producer.produce(DECISIONS, value, partition=1)
+    assert other != first and producer.flush(10) == 0
+
+    node.start()
+    serve([node], 4)
+
+    said = node.events("contradiction")
+    assert [one["partition"] for one in said] == [1] and said[0]["next"]
+    assert node.metrics()["sunder_contradictions_total"] == 1
+    intents = sunder.intents()
+    wait_for(lambda: sunder.settled(intents), 60, "the progress to reach the end of the intents")
+    after = sunder.decisions(committed=False).to_end()
+    check_equal(Effective([[one for one in records if one.value != other] for records in after]),
+                replay(tmp_path, BENCH, intents.to_end()))
 
 
 def test_a_broken_chain_stops_that_partition_and_no_other(sunder, stream, tmp_path):
