@@ -7,14 +7,13 @@
 #include "engine/base/must.h"
 #include "engine/rules/rows.h"
 
-#define ROWS_FORMAT 1u /* Version of all row layouts and of the mark. */
+#define ROWS_FORMAT 2u /* Version of all row layouts and of the mark. */
 #define MARK_VERSION 1u
 
 /* Names of the store's databases; an id never changes its meaning. */
 static const struct sunder_store_table TABLES[] = {
     {SUNDER_TABLE_COUNTER, "counter"},
     {SUNDER_TABLE_NAME, "name"},
-    {SUNDER_TABLE_TIME, "time"},
     {SUNDER_TABLE_INTENT, "intent"},
     {SUNDER_TABLE_RECORD, "record"},
     {SUNDER_TABLE_RETRY, "retry"},

@@ -29,6 +29,19 @@ static bool among(struct sunder_strs texts, struct sunder_str text)
     return false;
 }
 
+/* Whether the event's source is a subject of the intent. */
+static enum sunder_err is_subject(
+    const struct sunder_judge *judge, const struct sunder_record *intent, bool *ret_subject)
+{
+    struct sunder_name name;
+    SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, judge->event->source, &name));
+    *ret_subject = false;
+    for (uint32_t i = 0; name.id != 0 && i < intent->subject_count; i++) {
+        *ret_subject = *ret_subject || intent->subjects[i] == name.id;
+    }
+    return SUNDER_OK;
+}
+
 /* Whether this event was recorded before (S7: copies by tenant, source and id). */
 static enum sunder_err is_copy(const struct sunder_step *step, bool *ret_copy)
 {
@@ -88,8 +101,10 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
         return sunder_answer_dead(step, SUNDER_STR("intent_unknown"), (struct sunder_str){0},
             SUNDER_STR("no intent with this id was decided"));
     }
-    bool own = sunder_str_equal(event->source, intent.subjects.at[0]);
-    if (event->result != SUNDER_OUTCOME_EXECUTED && !own && among(intent.subjects, event->source)) {
+    bool own = sunder_str_equal(event->source, intent.agent);
+    bool subject = false;
+    SUNDER_TRY(is_subject(judge, &intent, &subject));
+    if (event->result != SUNDER_OUTCOME_EXECUTED && !own && subject) {
         return not_authorised(step, SUNDER_STR("a subject of an intent may not release it"));
     }
     struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_OUTCOME);

@@ -9,32 +9,20 @@ struct fold {
     struct sunder_state state;
     const struct sunder_decision *record;
     struct sunder_scope scope;
+    struct sunder_name name; /* of the domain */
     uint32_t domain;
 };
 
 /* Stream time never goes back; a record carries what it was after its own event. */
-static enum sunder_err put_time(const struct fold *fold, uint32_t scope)
+static enum sunder_err put_time(struct fold *fold)
 {
-    const struct sunder_judge *judged = fold->record->judged;
-    if (judged != NULL && judged->has_time && judged->time_ms >= fold->record->stream_time_ms) {
+    int64_t time_ms = fold->record->stream_time_ms;
+    if ((fold->name.flags & SUNDER_NAME_HAS_TIME) != 0 && fold->name.time_ms >= time_ms) {
         return SUNDER_OK;
     }
-    struct sunder_key key;
-    sunder_key_start(&key, SUNDER_TABLE_TIME, scope);
-    struct sunder_str value;
-    enum sunder_err err = judged != NULL ? SUNDER_ERR_NOT_FOUND : sunder_row_get(&fold->state, &key, &value);
-    if (err == SUNDER_OK) {
-        struct sunder_in in = sunder_in_of(value);
-        if (sunder_in_i64(&in) >= fold->record->stream_time_ms && !in.failed) {
-            return SUNDER_OK;
-        }
-    } else if (err != SUNDER_ERR_NOT_FOUND) {
-        return err;
-    }
-    uint8_t raw[8];
-    struct sunder_out out = sunder_out_of(raw, sizeof raw);
-    sunder_out_i64(&out, fold->record->stream_time_ms);
-    return sunder_row_put(&fold->state, &key, &out);
+    fold->name.flags |= SUNDER_NAME_HAS_TIME;
+    fold->name.time_ms = time_ms;
+    return sunder_name_put(&fold->state, SUNDER_SCOPE_ROOT, fold->record->domain, fold->name);
 }
 
 static enum sunder_err record_measures(const struct fold *fold, struct sunder_record *record)
@@ -80,6 +68,7 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
         .phases = (uint8_t)decision->phases,
         .digest = decision->digest,
         .intent = decision->event,
+        .agent = decision->agent,
         .task = decision->task,
         .objects = decision->objects,
         .cases = decision->cases,
@@ -87,15 +76,19 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
         .amount_micro = decision->amount.micro,
         .currency = decision->currency,
     };
-    struct sunder_str *subjects =
-        SUNDER_ARENA_NEW(fold->state.arena, struct sunder_str, decision->subject_count);
-    if (subjects == NULL) {
+    record.subject_count = decision->subject_count;
+    record.subjects = SUNDER_ARENA_NEW(fold->state.arena, uint32_t, record.subject_count);
+    if (record.subjects == NULL) {
         return SUNDER_ERR_FULL;
     }
-    for (uint32_t i = 0; i < decision->subject_count; i++) {
-        subjects[i] = decision->subjects[i].id;
+    for (uint32_t i = 0; i < record.subject_count; i++) {
+        record.subjects[i] = decision->judged != NULL ? decision->judged->names[i].id : 0;
+        if (record.subjects[i] == 0) {
+            struct sunder_name name;
+            SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->subjects[i].id, &name));
+            record.subjects[i] = name.id;
+        }
     }
-    record.subjects = (struct sunder_strs){subjects, decision->subject_count};
     SUNDER_TRY(sunder_duty_ids(&fold->state, decision->duties, &record.duties, &record.duty_count));
     SUNDER_TRY(record_measures(fold, &record));
     *ret_record = record;
@@ -113,6 +106,18 @@ static bool saturates(const struct sunder_decision *decision)
     return false;
 }
 
+/* Whether anything in state will lead to the position: a rule's evidence, or the idempotency key. */
+static bool is_led_to(const struct fold *fold, const struct sunder_record *record)
+{
+    const struct sunder_policy *policy = fold->state.policy;
+    bool counts = record->state != SUNDER_FACT_NONE || (record->reached_rules && policy->counts_attempts);
+    bool asked = policy->rules_any.count != 0 || (record->phases != 0 && policy->rules_by_phase.count != 0);
+    for (uint32_t i = 0; i < record->duty_count && !asked; i++) {
+        asked = policy->asked[record->duties[i]] != 0 || policy->rules_by_duty[record->duties[i]].count != 0;
+    }
+    return (counts && asked) || fold->record->idempotency_key.at != NULL;
+}
+
 static enum sunder_err fold_decision(const struct fold *fold)
 {
     const struct sunder_decision *decision = fold->record;
@@ -123,8 +128,11 @@ static enum sunder_err fold_decision(const struct fold *fold)
     SUNDER_TRY(record_of(fold, &record));
     bool allowed = decision->verdict == SUNDER_VERDICT_ALLOW;
     record.state = allowed ? SUNDER_FACT_RESERVED : SUNDER_FACT_NONE;
-    SUNDER_TRY(sunder_record_put(&fold->state, &record));
-    SUNDER_TRY(sunder_record_index(&fold->state, fold->domain, record.intent, record.position));
+    bool is_new = decision->judged != NULL && !decision->judged->intent_known;
+    SUNDER_TRY(sunder_record_remember(&fold->state, &record, is_new));
+    if (is_led_to(fold, &record)) {
+        SUNDER_TRY(sunder_record_refer(&fold->state, &record));
+    }
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
         SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
@@ -156,8 +164,8 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     record->position = (uint64_t)fold->record->source.offset;
     record->fact_ms = fold->record->stream_time_ms;
     record->state = SUNDER_FACT_CONFIRMED;
-    SUNDER_TRY(sunder_record_put(&fold->state, record));
-    SUNDER_TRY(sunder_record_index(&fold->state, fold->domain, record->intent, record->position));
+    SUNDER_TRY(sunder_record_remember(&fold->state, record, true));
+    SUNDER_TRY(sunder_record_refer(&fold->state, record));
     struct sunder_fact_work work = {.change = SUNDER_FACT_ADD};
     return sunder_fact_apply(&fold->state, fold->scope, record, work);
 }
@@ -191,7 +199,7 @@ static enum sunder_err fold_outcome(const struct fold *fold)
         record.state = SUNDER_FACT_CONFIRMED;
         break;
     }
-    SUNDER_TRY(sunder_record_put(&fold->state, &record));
+    SUNDER_TRY(sunder_record_remember(&fold->state, &record, true));
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 
@@ -228,6 +236,12 @@ static enum sunder_err fold_case(const struct fold *fold)
 static enum sunder_err fold_task(const struct fold *fold)
 {
     const struct sunder_decision *record = fold->record;
+    struct sunder_name tenant;
+    SUNDER_TRY(sunder_name_find(&fold->state, SUNDER_SCOPE_ROOT, record->tenant, &tenant));
+    if ((tenant.flags & SUNDER_NAME_HAS_TASKS) == 0) {
+        tenant.flags |= SUNDER_NAME_HAS_TASKS;
+        SUNDER_TRY(sunder_name_put(&fold->state, SUNDER_SCOPE_ROOT, record->tenant, tenant));
+    }
     struct sunder_task task;
     SUNDER_TRY(sunder_task_get(&fold->state, fold->scope.tenant, record->task, &task));
     task.known = true;
@@ -260,8 +274,8 @@ static enum sunder_err fold_delegation(const struct fold *fold)
     struct sunder_name to;
     SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, record->to, &to));
     if ((to.flags & SUNDER_NAME_HAS_EDGES) == 0) {
-        SUNDER_TRY(sunder_name_flag(&fold->state, fold->scope.tenant, record->to, to,
-            (uint8_t)(to.flags | SUNDER_NAME_HAS_EDGES)));
+        to.flags |= SUNDER_NAME_HAS_EDGES;
+        SUNDER_TRY(sunder_name_put(&fold->state, fold->scope.tenant, record->to, to));
     }
     struct sunder_edges edges;
     SUNDER_TRY(sunder_edges_get(&fold->state, fold->scope.tenant, to.id, &edges));
@@ -291,11 +305,11 @@ static enum sunder_err fold_control(const struct fold *fold)
 {
     struct sunder_name name;
     SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, fold->record->subject, &name));
-    uint8_t flags = (uint8_t)(name.flags & ~SUNDER_NAME_QUARANTINED);
+    name.flags = (uint8_t)(name.flags & ~SUNDER_NAME_QUARANTINED);
     if (fold->record->control == SUNDER_CONTROL_QUARANTINE) {
-        flags |= SUNDER_NAME_QUARANTINED;
+        name.flags |= SUNDER_NAME_QUARANTINED;
     }
-    return sunder_name_flag(&fold->state, fold->scope.tenant, fold->record->subject, name, flags);
+    return sunder_name_put(&fold->state, fold->scope.tenant, fold->record->subject, name);
 }
 
 static enum sunder_err fold_kind(const struct fold *fold)
@@ -328,16 +342,16 @@ static enum sunder_err find_scope(struct fold *fold)
     const struct sunder_decision *record = fold->record;
     if (record->judged != NULL && record->judged->tenant_id != 0 && record->judged->domain_id != 0) {
         fold->scope = (struct sunder_scope){record->judged->tenant_id, record->tenant};
-        fold->domain = record->judged->domain_id;
+        fold->name = record->judged->domain_name;
+        fold->domain = fold->name.id;
         return SUNDER_OK;
     }
-    struct sunder_name name;
-    SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->tenant, &name));
-    fold->scope = (struct sunder_scope){name.id, record->tenant};
+    SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->tenant, &fold->name));
+    fold->scope = (struct sunder_scope){fold->name.id, record->tenant};
     if (!sunder_str_equal(record->tenant, record->domain)) {
-        SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->domain, &name));
+        SUNDER_TRY(sunder_name_intern(&fold->state, SUNDER_SCOPE_ROOT, record->domain, &fold->name));
     }
-    fold->domain = name.id;
+    fold->domain = fold->name.id;
     return SUNDER_OK;
 }
 
@@ -364,7 +378,7 @@ enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sun
         .record = record,
     };
     SUNDER_TRY(find_scope(&fold));
-    SUNDER_TRY(put_time(&fold, fold.domain));
+    SUNDER_TRY(put_time(&fold));
     bool remembers_copy = record->kind != SUNDER_RECORD_DECISION && record->kind != SUNDER_RECORD_DEAD_LETTER;
     if (record->duplicate) {
         return SUNDER_OK;

@@ -17,28 +17,17 @@ struct work {
 static enum sunder_err fact_of(struct work *work)
 {
     const struct sunder_record *record = work->record;
-    uint32_t *subjects = SUNDER_ARENA_NEW(work->state->arena, uint32_t, record->subjects.count);
-    if (subjects == NULL) {
-        return SUNDER_ERR_FULL;
-    }
-    struct sunder_name name;
-    for (uint32_t i = 0; i < record->subjects.count; i++) {
-        subjects[i] = work->judged != NULL ? work->judged->names[i].id : 0;
-        if (subjects[i] == 0) {
-            SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->subjects.at[i], &name));
-            subjects[i] = name.id;
-        }
-    }
     work->fact = (struct sunder_key_fact){
         .position = record->position,
         .time_ms = record->fact_ms,
         .released = record->state == SUNDER_FACT_RELEASED,
         .phases = record->phases,
-        .subject_count = (uint8_t)record->subjects.count,
+        .subject_count = (uint8_t)record->subject_count,
         .duty_count = (uint8_t)record->duty_count,
-        .subjects = subjects,
+        .subjects = record->subjects,
         .duties = record->duties,
     };
+    struct sunder_name name;
     if (record->task.at != NULL && (work->state->policy->by & SUNDER_ROLE_TASK) != 0) {
         SUNDER_TRY(sunder_name_intern(work->state, work->tenant, record->task, &name));
         work->fact.task = name.id;

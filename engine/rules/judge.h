@@ -54,11 +54,12 @@ struct sunder_judge {
     struct sunder_state state; /* rows == NULL */
     const struct sunder_event *event;
     struct sunder_str domain;
+    struct sunder_name tenant_name; /* with their stream times from before */
+    struct sunder_name domain_name;
     uint32_t tenant_id;
     uint32_t domain_id;
     int64_t now_ms;
-    bool has_time;   /* the domain has a stream time from before: */
-    int64_t time_ms; /* this one */
+    bool intent_known; /* its id was decided before, copies and lapsed ones alike */
 
     struct sunder_reason_node *reasons;
     struct sunder_reason_node *shadow;

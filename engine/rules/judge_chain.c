@@ -175,7 +175,9 @@ enum sunder_err sunder_judge_chain(struct sunder_judge *judge)
     }
     struct sunder_str task = judge->event->task;
     if (task.at != NULL) {
-        SUNDER_TRY(sunder_task_get(&judge->state, judge->tenant_id, task, &judge->task));
+        if ((judge->tenant_name.flags & SUNDER_NAME_HAS_TASKS) != 0) {
+            SUNDER_TRY(sunder_task_get(&judge->state, judge->tenant_id, task, &judge->task));
+        }
         if ((judge->state.policy->by & SUNDER_ROLE_TASK) != 0) {
             SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, task, &judge->task_name));
         }

@@ -1,4 +1,3 @@
-#include "engine/base/must.h"
 #include "engine/rules/judge.h"
 
 /* Live iff now - t < horizon (S7). Stream time never goes back, so the difference is not negative; it may be wider than int64. */
@@ -54,11 +53,11 @@ enum sunder_err sunder_judge_copies(struct sunder_judge *judge, const struct sun
     }
     bool found = false;
     SUNDER_TRY(sunder_record_find(&judge->state, judge->domain_id, judge->event->id, &found, record));
+    judge->intent_known = found;
     if (!found || !live(judge, record->decided_ms)) {
         return by_retry_key(judge, record, ret_copy);
     }
-    SUNDER_MUST(record->subjects.count > 0);
-    if (!sunder_str_equal(record->subjects.at[0], judge->event->agent)) {
+    if (!sunder_str_equal(record->agent, judge->event->agent)) {
         return reuse(judge, SUNDER_STR("id"), SUNDER_STR("another agent of the tenant uses this intent id"));
     }
     if (!same_digest(judge, record)) {

@@ -93,7 +93,7 @@ enum sunder_err sunder_judge_evidence(struct sunder_judge *judge, uint64_t posit
     SUNDER_TRY(sunder_record_get(&judge->state, position, &record));
     *ret_evidence = (struct sunder_evidence){
         .intent = record.intent,
-        .agent = record.subjects.at[0],
+        .agent = record.agent,
         .duty = duty,
         .time_ms = time_ms,
     };

@@ -57,47 +57,24 @@ enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struc
     return SUNDER_OK;
 }
 
-/* The stream time of a scope; *ret_found is false when it has none yet. */
-static enum sunder_err time_of(
-    const struct sunder_state *state, uint32_t scope, bool *ret_found, int64_t *ret_time_ms)
+/* Stream time never goes back. */
+static int64_t later(const struct sunder_name *name, int64_t time_ms)
 {
-    *ret_found = false;
-    if (scope == 0) {
-        return SUNDER_OK;
-    }
-    struct sunder_key key;
-    sunder_key_start(&key, SUNDER_TABLE_TIME, scope);
-    struct sunder_str value;
-    enum sunder_err err = sunder_row_get(state, &key, &value);
-    if (err != SUNDER_OK) {
-        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
-    }
-    struct sunder_in in = sunder_in_of(value);
-    *ret_found = true;
-    *ret_time_ms = sunder_in_i64(&in);
-    return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
+    return (name->flags & SUNDER_NAME_HAS_TIME) != 0 && name->time_ms > time_ms ? name->time_ms : time_ms;
 }
 
 enum sunder_err sunder_judge_start(struct sunder_judge *judge, struct sunder_str domain)
 {
-    struct sunder_name tenant;
-    SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, judge->event->tenant, &tenant));
-    struct sunder_name name = tenant;
+    struct sunder_name *tenant = &judge->tenant_name;
+    SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, judge->event->tenant, tenant));
+    judge->domain_name = *tenant;
     if (!sunder_str_equal(domain, judge->event->tenant)) {
-        SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, domain, &name));
+        SUNDER_TRY(sunder_name_find(&judge->state, SUNDER_SCOPE_ROOT, domain, &judge->domain_name));
     }
     judge->domain = domain;
-    judge->tenant_id = tenant.id;
-    judge->domain_id = name.id;
-    int64_t now = judge->event->at.timestamp_ms;
-    SUNDER_TRY(time_of(&judge->state, name.id, &judge->has_time, &judge->time_ms));
-    now = judge->has_time && judge->time_ms > now ? judge->time_ms : now;
-    if (tenant.id != name.id) { /* Copied kinds move every domain of the tenant. */
-        bool found = false;
-        int64_t time_ms = 0;
-        SUNDER_TRY(time_of(&judge->state, tenant.id, &found, &time_ms));
-        now = found && time_ms > now ? time_ms : now;
-    }
-    judge->now_ms = now;
+    judge->tenant_id = tenant->id;
+    judge->domain_id = judge->domain_name.id;
+    judge->now_ms = later(&judge->domain_name, judge->event->at.timestamp_ms);
+    judge->now_ms = later(tenant, judge->now_ms); /* Copied kinds move every domain of the tenant. */
     return SUNDER_OK;
 }

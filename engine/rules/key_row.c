@@ -37,7 +37,8 @@ static bool read_members(struct sunder_in *in, struct sunder_arena *arena, struc
     }
     for (uint32_t i = 0; i < row->member_count && i < SUNDER_KEY_MEMBERS_MAX; i++) {
         row->members[i].subject = sunder_in_u32(in);
-        row->members[i].count = sunder_in_u32(in);
+        uint8_t count = sunder_in_u8(in); /* UINT8_MAX: it did not fit. */
+        row->members[i].count = count == UINT8_MAX ? sunder_in_u32(in) : count;
     }
     in->failed = in->failed || row->member_count > SUNDER_KEY_MEMBERS_MAX;
     return !in->failed;
@@ -174,7 +175,7 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
 {
     struct sunder_key at;
     row_key(&at, row->domain, row->space, row->key);
-    uint32_t size = 32 + row->raw_len + (8 * row->member_count);
+    uint32_t size = 32 + row->raw_len + (9 * row->member_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
         size += 6 + row->binds[i].case_id.len;
     }
@@ -191,7 +192,11 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
     }
     for (uint32_t i = 0; i < row->member_count; i++) {
         sunder_out_u32(&out, row->members[i].subject);
-        sunder_out_u32(&out, row->members[i].count);
+        uint32_t count = row->members[i].count;
+        sunder_out_u8(&out, (uint8_t)(count < UINT8_MAX ? count : UINT8_MAX));
+        if (count >= UINT8_MAX) {
+            sunder_out_u32(&out, count);
+        }
     }
     sunder_out_bytes(&out, row->raw, row->raw_len);
     return sunder_row_put(state, &at, &out);

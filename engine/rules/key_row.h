@@ -15,7 +15,7 @@
 
 #define SUNDER_KEY_FACTS_MAX 24u /* Facts in the row itself; measured: the row stays near one kilobyte. */
 
-#define SUNDER_KEY_MEMBERS_MAX 8u /* A team and its principal. */
+#define SUNDER_KEY_MEMBERS_MAX 24u /* A team with its helpers and its principal; five bytes each. */
 
 #define SUNDER_KEY_CLOSED 1u    /* S36 */
 #define SUNDER_KEY_SATURATED 2u /* S31 */

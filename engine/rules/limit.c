@@ -124,7 +124,7 @@ static enum sunder_err evidence(struct sunder_judge *judge, const struct sunder_
         SUNDER_TRY(sunder_record_get(&judge->state, facts.at[i].position, &record));
         list[i] = (struct sunder_evidence){
             .intent = record.intent,
-            .agent = record.subjects.at[0],
+            .agent = record.agent,
             .duty = duty_of(judge, rule, &record),
             .time_ms = facts.at[i].time_ms,
         };

@@ -29,23 +29,28 @@ enum sunder_err sunder_name_find(
     }
     SUNDER_TRY(err);
     struct sunder_in in = sunder_in_of(value);
-    struct sunder_name name = {.id = sunder_in_u32(&in), .flags = sunder_in_u8(&in)};
-    if (in.failed || name.id == 0) {
+    struct sunder_name name = {.id = sunder_in_u32(&in)};
+    name.flags = sunder_in_u8(&in);
+    name.time_ms = (name.flags & SUNDER_NAME_HAS_TIME) != 0 ? sunder_in_i64(&in) : 0;
+    if (in.failed || in.pos != in.len || name.id == 0) {
         return SUNDER_ERR_CORRUPT;
     }
     *ret_name = name;
     return SUNDER_OK;
 }
 
-enum sunder_err sunder_name_flag(const struct sunder_state *state, uint32_t scope, struct sunder_str text,
-    struct sunder_name name, uint8_t flags)
+enum sunder_err sunder_name_put(
+    const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name name)
 {
     struct sunder_key key;
     name_key(&key, scope, text);
-    uint8_t raw[5];
+    uint8_t raw[13];
     struct sunder_out out = sunder_out_of(raw, sizeof raw);
     sunder_out_u32(&out, name.id);
-    sunder_out_u8(&out, flags);
+    sunder_out_u8(&out, name.flags);
+    if ((name.flags & SUNDER_NAME_HAS_TIME) != 0) {
+        sunder_out_i64(&out, name.time_ms);
+    }
     return sunder_row_put(state, &key, &out);
 }
 
@@ -83,7 +88,7 @@ enum sunder_err sunder_name_intern(
     SUNDER_TRY(sunder_name_find(state, scope, text, &name));
     if (name.id == 0) {
         SUNDER_TRY(next_id(state, &name.id));
-        SUNDER_TRY(sunder_name_flag(state, scope, text, name, 0));
+        SUNDER_TRY(sunder_name_put(state, scope, text, name));
     }
     *ret_name = name;
     return SUNDER_OK;

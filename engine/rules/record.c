@@ -43,45 +43,129 @@ static uint32_t rules_bytes(const struct sunder_record_rule *rules, uint32_t cou
     return bytes;
 }
 
-enum sunder_err sunder_record_put(const struct sunder_state *state, const struct sunder_record *record)
+/* What most records lack is left out and told by a flag. */
+enum {
+    FLAG_REACHED_RULES = 1,
+    FLAG_AMOUNT = 2,
+    FLAG_LATE = 4, /* its fact does not stand where it was decided */
+    FLAG_CURRENCY = 8,
+    FLAG_RULES = 16, /* measures or keys of rules */
+};
+
+static uint8_t flags_of(const struct sunder_record *record)
 {
-    uint32_t size = 96 + record->intent.len + record->task.len + record->currency.len + (2 * record->duty_count) +
-                    texts_bytes(record->subjects) + texts_bytes(record->objects) + texts_bytes(record->cases) +
-                    rules_bytes(record->measures, record->measure_count) +
-                    rules_bytes(record->rule_keys, record->rule_key_count);
-    struct sunder_out out = sunder_row_buffer(state, size);
-    sunder_out_u64(&out, record->decided_position);
-    sunder_out_i64(&out, record->decided_ms);
-    sunder_out_i64(&out, record->fact_ms);
-    sunder_out_u32(&out, record->domain);
-    sunder_out_u8(&out, (uint8_t)record->verdict);
-    sunder_out_u8(&out, (uint8_t)record->state);
-    sunder_out_u8(&out, (uint8_t)((record->reached_rules ? 1u : 0u) | (record->has_amount ? 2u : 0u)));
-    sunder_out_u8(&out, record->phases);
-    sunder_out_bytes(&out, record->digest.bytes, sizeof record->digest.bytes);
-    sunder_out_text(&out, record->intent);
-    sunder_out_text(&out, record->task);
-    write_texts(&out, record->subjects);
-    write_texts(&out, record->objects);
-    write_texts(&out, record->cases);
-    sunder_out_u16(&out, (uint16_t)record->duty_count);
-    for (uint32_t i = 0; i < record->duty_count; i++) {
-        sunder_out_u16(&out, record->duties[i]);
+    bool late = record->decided_position != record->position || record->decided_ms != record->fact_ms;
+    return (uint8_t)((record->reached_rules ? FLAG_REACHED_RULES : 0) | (record->has_amount ? FLAG_AMOUNT : 0) |
+                     (late ? FLAG_LATE : 0) | (record->currency.at != NULL ? FLAG_CURRENCY : 0) |
+                     (record->measure_count + record->rule_key_count != 0 ? FLAG_RULES : 0));
+}
+
+/* Everything but domain and intent id, which the key of an INTENT row tells. */
+static void write_body(struct sunder_out *out, const struct sunder_record *record)
+{
+    uint8_t flags = flags_of(record);
+    sunder_out_u8(out, flags);
+    sunder_out_u8(out, (uint8_t)record->verdict);
+    sunder_out_u8(out, (uint8_t)record->state);
+    sunder_out_u8(out, record->phases);
+    sunder_out_u64(out, record->position);
+    sunder_out_i64(out, record->fact_ms);
+    if ((flags & FLAG_LATE) != 0) {
+        sunder_out_u64(out, record->decided_position);
+        sunder_out_i64(out, record->decided_ms);
     }
-    sunder_out_i64(&out, record->amount_micro);
-    sunder_out_text(&out, record->currency);
-    write_rules(&out, record->measures, record->measure_count);
-    write_rules(&out, record->rule_keys, record->rule_key_count);
+    sunder_out_bytes(out, record->digest.bytes, sizeof record->digest.bytes);
+    sunder_out_text(out, record->agent);
+    sunder_out_text(out, record->task);
+    write_texts(out, record->objects);
+    write_texts(out, record->cases);
+    sunder_out_u8(out, (uint8_t)record->subject_count);
+    for (uint32_t i = 0; i < record->subject_count; i++) {
+        sunder_out_u32(out, record->subjects[i]);
+    }
+    sunder_out_u8(out, (uint8_t)record->duty_count);
+    for (uint32_t i = 0; i < record->duty_count; i++) {
+        sunder_out_u16(out, record->duties[i]);
+    }
+    if ((flags & FLAG_AMOUNT) != 0) {
+        sunder_out_i64(out, record->amount_micro);
+    }
+    if ((flags & FLAG_CURRENCY) != 0) {
+        sunder_out_text(out, record->currency);
+    }
+    if ((flags & FLAG_RULES) != 0) {
+        write_rules(out, record->measures, record->measure_count);
+        write_rules(out, record->rule_keys, record->rule_key_count);
+    }
+}
+
+static struct sunder_out buffer_of(const struct sunder_state *state, const struct sunder_record *record)
+{
+    uint32_t size = 128 + record->intent.len + record->agent.len + record->task.len + record->currency.len +
+                    (2 * record->duty_count) + (4 * record->subject_count) + texts_bytes(record->objects) +
+                    texts_bytes(record->cases) + rules_bytes(record->measures, record->measure_count) +
+                    rules_bytes(record->rule_keys, record->rule_key_count);
+    return sunder_row_buffer(state, size);
+}
+
+/* RECORD row: u8 whether the record itself follows, u32 domain, text intent id, [body]. */
+static enum sunder_err put_at(
+    const struct sunder_state *state, const struct sunder_record *record, uint64_t position, bool whole)
+{
+    struct sunder_out out = buffer_of(state, record);
+    sunder_out_u8(&out, whole ? 1 : 0);
+    sunder_out_u32(&out, record->domain);
+    sunder_out_text(&out, record->intent);
+    if (whole) {
+        write_body(&out, record);
+    }
     struct sunder_key key;
-    record_key(&key, record->position);
+    record_key(&key, position);
     return sunder_row_put(state, &key, &out);
 }
 
-enum sunder_err sunder_record_remove(const struct sunder_state *state, uint64_t position)
+enum sunder_err sunder_record_put(const struct sunder_state *state, const struct sunder_record *record)
 {
+    return put_at(state, record, record->position, true);
+}
+
+enum sunder_err sunder_record_refer(const struct sunder_state *state, const struct sunder_record *record)
+{
+    return put_at(state, record, record->position, false);
+}
+
+static void intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
+{
+    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
+    sunder_key_text(key, intent);
+}
+
+/* The intent that had this id so far keeps what leads to it: where it was decided (attempts) and where its fact stands. */
+static enum sunder_err displace(const struct sunder_state *state, const struct sunder_record *by)
+{
+    struct sunder_record record;
+    bool found = false;
+    SUNDER_TRY(sunder_record_find(state, by->domain, by->intent, &found, &record));
+    if (!found || record.decided_position == by->decided_position) {
+        return SUNDER_OK;
+    }
+    if (record.decided_position != record.position) {
+        SUNDER_TRY(put_at(state, &record, record.decided_position, true));
+    }
+    return put_at(state, &record, record.position, true);
+}
+
+enum sunder_err sunder_record_remember(
+    const struct sunder_state *state, const struct sunder_record *record, bool is_new)
+{
+    if (!is_new) {
+        SUNDER_TRY(displace(state, record));
+    }
+    struct sunder_out out = buffer_of(state, record);
+    write_body(&out, record);
     struct sunder_key key;
-    record_key(&key, position);
-    return sunder_row_remove(state, &key);
+    intent_key(&key, record->domain, record->intent);
+    return sunder_row_put(state, &key, &out);
 }
 
 static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct sunder_strs *ret_texts)
@@ -92,7 +176,9 @@ static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct 
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        texts[i] = sunder_str_copy(arena, sunder_in_text(in));
+        if (!sunder_row_text(in, arena, &texts[i])) {
+            return false;
+        }
     }
     *ret_texts = (struct sunder_strs){texts, count};
     return !in->failed;
@@ -108,36 +194,26 @@ static bool read_rules(
     }
     for (uint32_t i = 0; i < count; i++) {
         rules[i].rule = sunder_in_u16(in);
-        rules[i].text = sunder_str_copy(arena, sunder_in_text(in));
+        if (!sunder_row_text(in, arena, &rules[i].text)) {
+            return false;
+        }
     }
     *ret_rules = rules;
     *ret_count = count;
     return !in->failed;
 }
 
-static bool read_record(struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
+static bool read_ids(struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
 {
-    record->decided_position = sunder_in_u64(in);
-    record->decided_ms = sunder_in_i64(in);
-    record->fact_ms = sunder_in_i64(in);
-    record->domain = sunder_in_u32(in);
-    record->verdict = (enum sunder_verdict)sunder_in_u8(in);
-    record->state = (enum sunder_fact_state)sunder_in_u8(in);
-    uint8_t flags = sunder_in_u8(in);
-    record->reached_rules = (flags & 1u) != 0;
-    record->has_amount = (flags & 2u) != 0;
-    record->phases = sunder_in_u8(in);
-    const uint8_t *digest = sunder_in_bytes(in, sizeof record->digest.bytes);
-    if (digest != NULL) {
-        memcpy(record->digest.bytes, digest, sizeof record->digest.bytes);
-    }
-    record->intent = sunder_str_copy(arena, sunder_in_text(in));
-    record->task = sunder_str_copy(arena, sunder_in_text(in));
-    if (!read_texts(in, arena, &record->subjects) || !read_texts(in, arena, &record->objects) ||
-        !read_texts(in, arena, &record->cases)) {
+    record->subject_count = sunder_in_u8(in);
+    record->subjects = SUNDER_ARENA_NEW(arena, uint32_t, record->subject_count);
+    if (record->subjects == NULL) {
         return false;
     }
-    record->duty_count = sunder_in_u16(in);
+    for (uint32_t i = 0; i < record->subject_count; i++) {
+        record->subjects[i] = sunder_in_u32(in);
+    }
+    record->duty_count = sunder_in_u8(in);
     record->duties = SUNDER_ARENA_NEW(arena, uint16_t, record->duty_count);
     if (record->duties == NULL) {
         return false;
@@ -145,10 +221,62 @@ static bool read_record(struct sunder_in *in, struct sunder_arena *arena, struct
     for (uint32_t i = 0; i < record->duty_count; i++) {
         record->duties[i] = sunder_in_u16(in);
     }
-    record->amount_micro = sunder_in_i64(in);
-    record->currency = sunder_str_copy(arena, sunder_in_text(in));
-    return read_rules(in, arena, &record->measures, &record->measure_count) &&
-           read_rules(in, arena, &record->rule_keys, &record->rule_key_count);
+    return !in->failed;
+}
+
+static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
+{
+    uint8_t flags = sunder_in_u8(in);
+    record->reached_rules = (flags & FLAG_REACHED_RULES) != 0;
+    record->has_amount = (flags & FLAG_AMOUNT) != 0;
+    record->verdict = (enum sunder_verdict)sunder_in_u8(in);
+    record->state = (enum sunder_fact_state)sunder_in_u8(in);
+    record->phases = sunder_in_u8(in);
+    record->position = sunder_in_u64(in);
+    record->fact_ms = sunder_in_i64(in);
+    record->decided_position = (flags & FLAG_LATE) != 0 ? sunder_in_u64(in) : record->position;
+    record->decided_ms = (flags & FLAG_LATE) != 0 ? sunder_in_i64(in) : record->fact_ms;
+    const uint8_t *digest = sunder_in_bytes(in, sizeof record->digest.bytes);
+    if (digest != NULL) {
+        memcpy(record->digest.bytes, digest, sizeof record->digest.bytes);
+    }
+    if (!sunder_row_text(in, arena, &record->agent) || !sunder_row_text(in, arena, &record->task) ||
+        !read_texts(in, arena, &record->objects) || !read_texts(in, arena, &record->cases) ||
+        !read_ids(in, arena, record)) {
+        return false;
+    }
+    record->amount_micro = record->has_amount ? sunder_in_i64(in) : 0;
+    if ((flags & FLAG_CURRENCY) != 0 && !sunder_row_text(in, arena, &record->currency)) {
+        return false;
+    }
+    return (flags & FLAG_RULES) == 0 || (read_rules(in, arena, &record->measures, &record->measure_count) &&
+                                            read_rules(in, arena, &record->rule_keys, &record->rule_key_count));
+}
+
+static enum sunder_err read_record(
+    const struct sunder_state *state, struct sunder_in *in, struct sunder_record *record)
+{
+    if (!read_body(in, state->arena, record)) {
+        return in->failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
+    }
+    bool sane = !in->failed && in->pos == in->len && record->agent.at != NULL && record->subject_count != 0;
+    return sane ? SUNDER_OK : SUNDER_ERR_CORRUPT;
+}
+
+enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain, struct sunder_str intent,
+    bool *ret_found, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    intent_key(&key, domain, intent);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    *ret_found = err == SUNDER_OK;
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    *ret_record = (struct sunder_record){.domain = domain, .intent = intent};
+    return read_record(state, &in, ret_record);
 }
 
 enum sunder_err sunder_record_get(
@@ -162,40 +290,21 @@ enum sunder_err sunder_record_get(
         return err == SUNDER_ERR_NOT_FOUND ? SUNDER_ERR_CORRUPT : err;
     }
     struct sunder_in in = sunder_in_of(value);
-    *ret_record = (struct sunder_record){.position = position};
-    if (!read_record(&in, state->arena, ret_record)) {
+    uint8_t whole = sunder_in_u8(&in);
+    *ret_record = (struct sunder_record){.domain = sunder_in_u32(&in)};
+    if (!sunder_row_text(&in, state->arena, &ret_record->intent)) {
         return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
     }
-    bool sane = !in.failed && in.pos == in.len && ret_record->subjects.count != 0;
-    return sane ? SUNDER_OK : SUNDER_ERR_CORRUPT;
-}
-
-static enum sunder_err find_at(const struct sunder_state *state, const struct sunder_key *key, bool *ret_found,
-    struct sunder_record *ret_record)
-{
-    struct sunder_str value;
-    enum sunder_err err = sunder_row_get(state, key, &value);
-    *ret_found = err == SUNDER_OK;
-    if (err != SUNDER_OK) {
-        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    if (whole == 1) {
+        return read_record(state, &in, ret_record);
     }
-    struct sunder_in in = sunder_in_of(value);
-    uint64_t position = sunder_in_u64(&in);
-    return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
-}
-
-static enum sunder_err point_at(const struct sunder_state *state, const struct sunder_key *key, uint64_t position)
-{
-    uint8_t raw[8];
-    struct sunder_out out = sunder_out_of(raw, sizeof raw);
-    sunder_out_u64(&out, position);
-    return sunder_row_put(state, key, &out);
-}
-
-static void intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
-{
-    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
-    sunder_key_text(key, intent);
+    if (whole != 0 || in.pos != in.len || ret_record->intent.at == NULL ||
+        ret_record->intent.len > SUNDER_IDENTIFIER_BYTES_MAX) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    bool found = false;
+    SUNDER_TRY(sunder_record_find(state, ret_record->domain, ret_record->intent, &found, ret_record));
+    return found ? SUNDER_OK : SUNDER_ERR_CORRUPT;
 }
 
 static void retry_key(struct sunder_key *key, struct sunder_retry retry)
@@ -205,28 +314,20 @@ static void retry_key(struct sunder_key *key, struct sunder_retry retry)
     sunder_key_text(key, retry.idempotency_key);
 }
 
-enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain, struct sunder_str intent,
-    bool *ret_found, struct sunder_record *ret_record)
-{
-    struct sunder_key key;
-    intent_key(&key, domain, intent);
-    return find_at(state, &key, ret_found, ret_record);
-}
-
 enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struct sunder_retry retry,
     bool *ret_found, struct sunder_record *ret_record)
 {
     struct sunder_key key;
     retry_key(&key, retry);
-    return find_at(state, &key, ret_found, ret_record);
-}
-
-enum sunder_err sunder_record_index(
-    const struct sunder_state *state, uint32_t domain, struct sunder_str intent, uint64_t position)
-{
-    struct sunder_key key;
-    intent_key(&key, domain, intent);
-    return point_at(state, &key, position);
+    struct sunder_str value;
+    enum sunder_err err = sunder_row_get(state, &key, &value);
+    *ret_found = err == SUNDER_OK;
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    uint64_t position = sunder_in_u64(&in);
+    return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
 }
 
 enum sunder_err sunder_record_index_retry(
@@ -234,7 +335,10 @@ enum sunder_err sunder_record_index_retry(
 {
     struct sunder_key key;
     retry_key(&key, retry);
-    return point_at(state, &key, position);
+    uint8_t raw[8];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u64(&out, position);
+    return sunder_row_put(state, &key, &out);
 }
 
 /* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */

@@ -1,5 +1,8 @@
-/* A record: an intent as it was decided (or an observed act), by its position. It answers copies (S7), outcomes (S6, S8) and
- * gives evidence its names. Pure; the view's thread. */
+/* A record: an intent as it was decided (or an observed act). It answers copies (S7), outcomes (S6, S8) and gives evidence its
+ * names. An intent is looked up by its id at every decision and by its position only when a rule fires, so it stands in its INTENT
+ * row, and the RECORD row of its position only names it; and only when something in state may lead to that position. A record
+ * stands in its RECORD row itself when it has no INTENT row (an observed act), or when a later intent took its id (S7: after the
+ * horizon). Pure; the view's thread. */
 #pragma once
 
 #include "engine/rules/rows.h"
@@ -20,7 +23,7 @@ struct sunder_record_rule {
 /* position    where its fact stands: of the decision, or of a late outcome (S8)
  * decided_*   position and stream time of the decision; they answer copies and give the decision's id
  * fact_ms     stream time of the fact
- * subjects    names, S12 order; duties: ids
+ * subjects    ids of names, S12 order, the agent first; duties: ids
  * Strings are copies in the arena. */
 struct sunder_record {
     uint64_t position;
@@ -34,8 +37,10 @@ struct sunder_record {
     uint8_t phases;
     struct sunder_digest digest;
     struct sunder_str intent;
+    struct sunder_str agent;
     struct sunder_str task;
-    struct sunder_strs subjects;
+    uint32_t *subjects;
+    uint32_t subject_count;
     struct sunder_strs objects;
     struct sunder_strs cases;
     uint16_t *duties;
@@ -53,10 +58,18 @@ struct sunder_record {
 SUNDER_MUST_USE enum sunder_err sunder_record_get(
     const struct sunder_state *state, uint64_t position, struct sunder_record *ret_record);
 
-/* Writes it at record->position. Fold only. */
+/* Writes a whole record into the row of its position. Fold only. SUNDER_ERR_FULL: no room, or larger than a row, which the bounds
+ * of an intent exclude (limits.h). */
 SUNDER_MUST_USE enum sunder_err sunder_record_put(
     const struct sunder_state *state, const struct sunder_record *record);
-SUNDER_MUST_USE enum sunder_err sunder_record_remove(const struct sunder_state *state, uint64_t position);
+
+/* Writes it as what is remembered of its intent id. One that had the id before moves to the row of its position, unless
+ * `is_new`: the caller knows that there is none. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_record_remember(
+    const struct sunder_state *state, const struct sunder_record *record, bool is_new);
+/* Lets its position lead to it; for whoever keeps the position. Fold only. */
+SUNDER_MUST_USE enum sunder_err sunder_record_refer(
+    const struct sunder_state *state, const struct sunder_record *record);
 
 /* The latest remembered intent with this id; *ret_found false when there is none. */
 SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain,
@@ -78,9 +91,7 @@ struct sunder_copy {
 SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state,
     struct sunder_retry retry, bool *ret_found, struct sunder_record *ret_record);
 
-/* Makes ids and idempotency keys point at a position. Fold only. */
-SUNDER_MUST_USE enum sunder_err sunder_record_index(
-    const struct sunder_state *state, uint32_t domain, struct sunder_str intent, uint64_t position);
+/* Makes an idempotency key point at a position. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(
     const struct sunder_state *state, struct sunder_retry retry, uint64_t position);
 

@@ -95,3 +95,10 @@ struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t s
     out.failed = out.at == NULL;
     return out;
 }
+
+bool sunder_row_text(struct sunder_in *in, struct sunder_arena *arena, struct sunder_str *ret_text)
+{
+    struct sunder_str text = sunder_in_text(in);
+    *ret_text = sunder_str_copy(arena, text);
+    return !in->failed && (text.at == NULL || ret_text->at != NULL);
+}

@@ -3,10 +3,9 @@
  *
  *   table    key                                      value
  *   COUNTER  -                                        next name id
- *   NAME     scope id, text                           name id, flags         (names.h)
- *   TIME     domain id | tenant id                    stream time
- *   INTENT   domain id, intent id                     position of its record
- *   RECORD   position                                 the intent as decided  (record.h)
+ *   NAME     scope id, text                           name id, flags, stream time (names.h)
+ *   INTENT   domain id, intent id                     the intent as decided  (record.h)
+ *   RECORD   position                                 what was decided there (record.h)
  *   RETRY    domain id, agent id, idempotency key     position of its record
  *   COPY     domain id, source, event id              stream time            (kinds other than intent)
  *   EDGES    tenant id, `to` id                       delegation edges       (edges.h)
@@ -26,7 +25,6 @@
 enum sunder_table {
     SUNDER_TABLE_COUNTER = 1,
     SUNDER_TABLE_NAME,
-    SUNDER_TABLE_TIME,
     SUNDER_TABLE_INTENT,
     SUNDER_TABLE_RECORD,
     SUNDER_TABLE_RETRY,
@@ -94,6 +92,9 @@ SUNDER_MUST_USE enum sunder_err sunder_row_remove(
 
 /* Memory for the value of one row, from the arena; failed == true when there is no room. */
 struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size);
+
+/* Reads a text (absent or not) as a copy in the arena. False: the bytes end (in->failed), or the arena has no room. */
+bool sunder_row_text(struct sunder_in *in, struct sunder_arena *arena, struct sunder_str *ret_text);
 
 /* Returns from the calling function when `expr` is an error. */
 #define SUNDER_TRY(expr)                                                                           \

@@ -57,6 +57,26 @@ static bool read_ids(struct sunder_in *in, struct sunder_arena *arena, uint16_t 
     return true;
 }
 
+static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct sunder_task *task)
+{
+    if (!sunder_row_text(in, arena, &task->principal) || !sunder_row_text(in, arena, &task->purpose) ||
+        !sunder_row_text(in, arena, &task->case_id)) {
+        return false;
+    }
+    uint32_t count = sunder_in_u16(in);
+    struct sunder_str *agents = SUNDER_ARENA_NEW(arena, struct sunder_str, count);
+    if (agents == NULL || !read_ids(in, arena, &task->duties, &task->duty_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!sunder_row_text(in, arena, &agents[i])) {
+            return false;
+        }
+    }
+    task->agents = (struct sunder_strs){agents, count};
+    return !in->failed;
+}
+
 static void task_key(struct sunder_key *key, uint32_t tenant, struct sunder_str name)
 {
     sunder_key_start(key, SUNDER_TABLE_TASK, tenant);
@@ -85,19 +105,10 @@ enum sunder_err sunder_task_get(
     };
     task.expires_ms = sunder_in_i64(&in);
     task.ended_at = sunder_in_i64(&in);
-    task.principal = sunder_str_copy(state->arena, sunder_in_text(&in));
-    task.purpose = sunder_str_copy(state->arena, sunder_in_text(&in));
-    task.case_id = sunder_str_copy(state->arena, sunder_in_text(&in));
-    uint32_t agent_count = sunder_in_u16(&in);
-    struct sunder_str *agents = SUNDER_ARENA_NEW(state->arena, struct sunder_str, agent_count);
-    if (agents == NULL || !read_ids(&in, state->arena, &task.duties, &task.duty_count)) {
-        return SUNDER_ERR_FULL;
+    if (!read_texts(&in, state->arena, &task)) {
+        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
     }
-    for (uint32_t i = 0; i < agent_count; i++) {
-        agents[i] = sunder_str_copy(state->arena, sunder_in_text(&in));
-    }
-    task.agents = (struct sunder_strs){agents, agent_count};
-    if (in.failed || in.pos != in.len) {
+    if (in.pos != in.len) {
         return SUNDER_ERR_CORRUPT;
     }
     *ret_task = task;
@@ -143,9 +154,8 @@ static bool read_edge(struct sunder_in *in, struct sunder_arena *arena, struct s
     edge->has_duties = (flags & FLAG_DUTIES) != 0;
     edge->has_expires = (flags & FLAG_EXPIRES) != 0;
     edge->expires_ms = sunder_in_i64(in);
-    edge->from = sunder_str_copy(arena, sunder_in_text(in));
-    edge->task = sunder_str_copy(arena, sunder_in_text(in));
-    return edge->from.at != NULL && read_ids(in, arena, &edge->duties, &edge->duty_count);
+    return sunder_row_text(in, arena, &edge->from) && sunder_row_text(in, arena, &edge->task) &&
+           edge->from.at != NULL && read_ids(in, arena, &edge->duties, &edge->duty_count);
 }
 
 enum sunder_err sunder_edges_get(

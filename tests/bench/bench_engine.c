@@ -21,7 +21,6 @@
 
 static const struct sunder_store_table TABLES[] = {{SUNDER_TABLE_COUNTER, "counter"},
     {SUNDER_TABLE_NAME, "name"},
-    {SUNDER_TABLE_TIME, "time"},
     {SUNDER_TABLE_INTENT, "intent"},
     {SUNDER_TABLE_RECORD, "record"},
     {SUNDER_TABLE_RETRY, "retry"},

@@ -8,7 +8,7 @@
 #include "tests/unit/test_engine_fixture.h"
 
 #define FACTS_MAX 256u
-#define SUBJECTS 12u
+#define SUBJECTS (SUNDER_KEY_MEMBERS_MAX + 4u)
 #define TASKS 3u
 #define DUTIES 3u
 #define DOMAIN 9u
