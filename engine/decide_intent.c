@@ -1,5 +1,6 @@
 #include "engine/answer.h"
 #include "engine/base/text.h"
+#include "engine/would_allow.h"
 
 static enum sunder_verdict verdict_of(const struct sunder_reason *reasons, uint32_t count)
 {
@@ -126,6 +127,17 @@ static enum sunder_err know_keys(struct sunder_judge *judge)
     return SUNDER_OK;
 }
 
+/* Tells what would have been allowed, when the policy lets everybody know (G7). */
+static enum sunder_err disclose(struct sunder_step *step)
+{
+    const struct sunder_state *state = &step->judge.state;
+    struct sunder_decision *record = &step->out->records[0];
+    if (!state->policy->disclose || record->verdict != SUNDER_VERDICT_DENY) {
+        return SUNDER_OK;
+    }
+    return sunder_would_allow(state->policy, state->view, step->judge.event, state->arena, record);
+}
+
 static enum sunder_err judge_act(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
@@ -151,6 +163,7 @@ static enum sunder_err judge_act(struct sunder_step *step)
     }
     SUNDER_TRY(sunder_judge_rules(judge));
     SUNDER_TRY(answer(step, 8, false));
+    SUNDER_TRY(disclose(step));
     return sunder_judge_watches(judge) ? SUNDER_OK : sunder_answer_revocations(step, false);
 }
 

@@ -161,6 +161,23 @@ static void put_wanted(struct sunder_json_out *out, const struct sunder_decision
     }
 }
 
+static void put_changes(struct sunder_json_out *out, const struct sunder_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->would_allow_count; i++) {
+        if (i == 0) {
+            SUNDER_JSON_PUT(out, ",\"would_allow\":[{");
+        } else {
+            SUNDER_JSON_PUT(out, ",{");
+        }
+        PUT_NAMED(out, "\"kind\":", SUNDER_WORDS_CHANGE[decision->would_allow[i].kind]);
+        PUT_NAMED(out, ",\"value\":", decision->would_allow[i].value);
+        SUNDER_JSON_PUT(out, "}");
+    }
+    if (decision->would_allow_count != 0) {
+        SUNDER_JSON_PUT(out, "]");
+    }
+}
+
 static void put_findings(struct sunder_json_out *out, const struct sunder_decision *decision)
 {
     for (uint32_t i = 0; i < decision->finding_count; i++) {
@@ -351,6 +368,7 @@ static void put_decision(struct sunder_json_out *out, const struct sunder_decisi
     }
     put_wanted(out, decision);
     put_findings(out, decision);
+    put_changes(out, decision);
     put_act(out, decision);
 }
 

@@ -74,6 +74,7 @@ enum {
     RECORD_AUTHORITY_OPEN = 57,
     RECORD_SCOPE = 60,
     RECORD_WOULD_BE = 61,
+    RECORD_WOULD_ALLOW = 70,
 
     GIVEN_NAMES = 1,
     SUBJECTS_AGENT = 1,
@@ -106,6 +107,8 @@ enum {
     FINDING_FIELD = 2,
     FINDING_SUBJECT = 3,
     FINDING_INTENT = 4,
+    CHANGE_KIND = 1,
+    CHANGE_VALUE = 2,
     RULE_TEXT_RULE = 1,
     RULE_TEXT_TEXT = 2,
 };
@@ -229,6 +232,16 @@ static void put_findings(struct sunder_protobuf_out *out, const struct sunder_de
     }
 }
 
+static void put_changes(struct sunder_protobuf_out *out, const struct sunder_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->would_allow_count; i++) {
+        uint8_t *mark = sunder_protobuf_begin(out, RECORD_WOULD_ALLOW);
+        put_text(out, CHANGE_KIND, SUNDER_WORDS_CHANGE[decision->would_allow[i].kind]);
+        put_text(out, CHANGE_VALUE, decision->would_allow[i].value);
+        sunder_protobuf_end(out, mark);
+    }
+}
+
 static void put_subjects(struct sunder_protobuf_out *out, const struct sunder_decision *decision)
 {
     if (!sunder_wire_has_subjects(decision)) {
@@ -312,6 +325,7 @@ static void put_decision(struct sunder_protobuf_out *out, const struct sunder_de
     put_reasons(out, RECORD_SHADOW, decision->shadow, decision->shadow_count);
     put_wanted(out, decision);
     put_findings(out, decision);
+    put_changes(out, decision);
     put_act(out, decision);
 }
 

@@ -134,6 +134,26 @@ static void read_findings(struct sunder_record_reader *reader,
     decision->finding_count = count;
 }
 
+static void read_changes(struct sunder_record_reader *reader,
+    const struct sunder_value *map,
+    struct sunder_decision *decision)
+{
+    uint32_t count = 0;
+    const struct sunder_value *items = sunder_record_items(map, "would_allow", &count);
+    struct sunder_change *changes =
+        count == 0 ? NULL : sunder_record_array(reader, sizeof(*changes), count);
+    if (changes == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        changes[i] = (struct sunder_change){.kind = (enum sunder_change_kind)sunder_record_word(
+                                                reader, &items[i], "kind", SUNDER_WORDS_CHANGE),
+            .value = sunder_record_text(&items[i], "value")};
+    }
+    decision->would_allow = changes;
+    decision->would_allow_count = count;
+}
+
 static void read_subjects(struct sunder_record_reader *reader,
     const struct sunder_value *data,
     struct sunder_decision *decision)
@@ -278,6 +298,7 @@ static void read_decision(struct sunder_record_reader *reader,
     decision->shadow = read_reasons(reader, data, "shadow", &decision->shadow_count);
     read_wanted(reader, data, decision);
     read_findings(reader, data, decision);
+    read_changes(reader, data, decision);
     read_act(reader, data, decision);
 }
 

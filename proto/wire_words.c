@@ -34,6 +34,8 @@ const struct sunder_str SUNDER_WORDS_OUTCOME_EFFECT[] = {
     WORD("none"), WORD("confirmed"), WORD("released"), WORD("restored"), WORD("late"), END};
 const struct sunder_str SUNDER_WORDS_TASK_STATE[] = {
     WORD(""), WORD("opened"), WORD("updated"), WORD("renewed"), WORD("ended"), END};
+const struct sunder_str SUNDER_WORDS_CHANGE[] = {
+    WORD("approval"), WORD("wait"), WORD("amount"), WORD("party"), WORD("closed"), END};
 const struct sunder_str SUNDER_WORDS_CONTROL[] = {
     WORD(""), WORD("quarantine"), WORD("release"), END};
 
@@ -42,6 +44,7 @@ _Static_assert(SUNDER_OUTCOME_EFFECT_LATE == 4 && SUNDER_TASK_ENDED == 4, "order
 _Static_assert(SUNDER_EFFECT_REVOKE == 3 && SUNDER_VERDICT_DENY == 3, "order of the words");
 _Static_assert(SUNDER_TIER_HIGH == 3 && SUNDER_OUTCOME_ABANDONED == 3, "order of the words");
 _Static_assert(SUNDER_SCOPE_DETECT == 1 && SUNDER_SCOPE_ENFORCE == 3, "order of the words");
+_Static_assert(SUNDER_CHANGE_APPROVAL == 0 && SUNDER_CHANGE_CLOSED == 4, "order of the words");
 _Static_assert(SUNDER_CONTROL_RELEASE == 2 && SUNDER_PHASE_EXECUTE == 4, "order of the words");
 
 struct sunder_str sunder_words_type(enum sunder_record_kind kind)

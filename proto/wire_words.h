@@ -15,6 +15,7 @@ extern const struct sunder_str SUNDER_WORDS_RESULT[];
 extern const struct sunder_str SUNDER_WORDS_OUTCOME_EFFECT[];
 extern const struct sunder_str SUNDER_WORDS_TASK_STATE[];
 extern const struct sunder_str SUNDER_WORDS_CONTROL[];
+extern const struct sunder_str SUNDER_WORDS_CHANGE[];
 
 /* CloudEvents types of records, by kind. */
 struct sunder_str sunder_words_type(enum sunder_record_kind kind);

@@ -147,6 +147,20 @@ struct sunder_wanted {
     struct sunder_strs from;
 };
 
+/* What would have to be different for a denied act to be allowed (G7), in the order in which changes are looked for. */
+enum sunder_change_kind {
+    SUNDER_CHANGE_APPROVAL, /* value: the rules that a person must let pass, joined by commas */
+    SUNDER_CHANGE_WAIT,     /* the first stream time at which it would pass, milliseconds since 1970 */
+    SUNDER_CHANGE_AMOUNT,   /* the largest amount that would pass, a plain decimal */
+    SUNDER_CHANGE_PARTY,    /* the subject in whose place somebody without a history must act */
+    SUNDER_CHANGE_CLOSED,   /* the case or object that must be closed first */
+};
+
+struct sunder_change {
+    enum sunder_change_kind kind;
+    struct sunder_str value;
+};
+
 enum sunder_outcome_effect {
     SUNDER_OUTCOME_EFFECT_NONE,
     SUNDER_OUTCOME_EFFECT_CONFIRMED, /* reserved -> confirmed */
@@ -195,6 +209,8 @@ struct sunder_decision {
     uint32_t wanted_count;
     const struct sunder_finding *findings;
     uint32_t finding_count;
+    const struct sunder_change *would_allow; /* Of a deny, when it was asked for: all of them together, and no fewer. */
+    uint32_t would_allow_count;
 
     /* decision, observed: the normalised intent */
     const struct sunder_subject *subjects; /* S12 order: agent, delegators, principal, credential; no id twice. */

@@ -39,3 +39,6 @@
 #define SUNDER_EXPR_NODES_MAX 1024
 #define SUNDER_EXPR_DEPTH_MAX 32
 #define SUNDER_EXPR_STRING_MAX 4096      /* Bytes of a string that an expression makes. */
+
+/* would_allow (G7) */
+#define SUNDER_WOULD_ALLOW_TRIALS_MAX 64 /* Judgements that one search may cost. */

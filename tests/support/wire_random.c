@@ -276,6 +276,14 @@ static void fill_decision(struct source *source, struct sunder_decision *decisio
     }
     decision->wanted = wanted;
     fill_findings(source, decision);
+    decision->would_allow_count = some(source);
+    struct sunder_change *changes =
+        SUNDER_ARENA_NEW(source->arena, struct sunder_change, decision->would_allow_count);
+    for (uint32_t i = 0; i < decision->would_allow_count; i++) {
+        changes[i] = (struct sunder_change){
+            (enum sunder_change_kind)test_random_below(source->seed, 5), text(source)};
+    }
+    decision->would_allow = changes;
     fill_act(source, decision);
 }
 
@@ -494,6 +502,11 @@ static void same_lists(const struct sunder_decision *a, const struct sunder_deci
         test_assert_same_text(a->findings[i].field, b->findings[i].field);
         test_assert_same_text(a->findings[i].subject, b->findings[i].subject);
         test_assert_same_text(a->findings[i].intent, b->findings[i].intent);
+    }
+    assert_int_equal(a->would_allow_count, b->would_allow_count);
+    for (uint32_t i = 0; i < a->would_allow_count; i++) {
+        assert_int_equal(a->would_allow[i].kind, b->would_allow[i].kind);
+        test_assert_same_text(a->would_allow[i].value, b->would_allow[i].value);
     }
     test_assert_same_texts(a->duties, b->duties);
     test_assert_same_texts(a->agents, b->agents);

@@ -139,6 +139,7 @@ static const char DENY[] =
     "\"count\":1,\"from\":[]}],"
     "\"findings\":[{\"code\":\"c\",\"field\":\"f\",\"subject\":\"s\",\"intent\":\"i\"},{"
     "\"code\":\"d\"}],"
+    "\"would_allow\":[{\"kind\":\"wait\",\"value\":\"17\"},{\"kind\":\"party\",\"value\":\"s\"}],"
     "\"policy\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"source\":{\"topic\":"
     "\"t\",\"partition\":0,\"offset\":0,\"timestamp\":0},"
     "\"stream_time\":0,\"seq\":0,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
@@ -176,6 +177,8 @@ static void a_deny_tells_its_reasons_with_evidence(void **state)
     const struct sunder_finding findings[] = {
         {SUNDER_STR("c"), SUNDER_STR("f"), SUNDER_STR("s"), SUNDER_STR("i")},
         {.code = SUNDER_STR("d")}};
+    const struct sunder_change changes[] = {
+        {SUNDER_CHANGE_WAIT, SUNDER_STR("17")}, {SUNDER_CHANGE_PARTY, SUNDER_STR("s")}};
     struct sunder_decision decision = {.kind = SUNDER_RECORD_DECISION,
         .source = {SUNDER_STR("t"), 0, 0, 0},
         .tenant = SUNDER_STR("a"),
@@ -194,6 +197,8 @@ static void a_deny_tells_its_reasons_with_evidence(void **state)
         .wanted_count = 2,
         .findings = findings,
         .finding_count = 2,
+        .would_allow = changes,
+        .would_allow_count = 2,
         .engine = SUNDER_STR("e")};
     test_assert_str(
         encoded(SUNDER_WIRE_FORMAT_JSON, &decision), sunder_str_of(DENY), __FILE__, __LINE__);
