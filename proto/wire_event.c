@@ -6,6 +6,7 @@
 #include "proto/canonical.h"
 #include "proto/json_number.h"
 #include "proto/time.h"
+#include "proto/wire_fields.h"
 #include "proto/wire_internal.h"
 
 enum field_type {
@@ -116,6 +117,30 @@ static const struct field *find_field(struct sunder_str name)
     const struct field *field = &FIELDS[SLOT(first, last, name.len)];
     bool same = field->name.len == name.len && has_bytes(name, field->name.at);
     return same ? field : NULL;
+}
+
+uint32_t sunder_wire_fields(
+    enum sunder_event_kind kind, struct sunder_wire_field ret_fields[static SUNDER_WIRE_FIELDS_MAX])
+{
+    static const enum sunder_wire_field_type TYPES[] = {
+        [FIELD_TEXT] = SUNDER_WIRE_FIELD_TEXT,
+        [FIELD_LIST] = SUNDER_WIRE_FIELD_LIST,
+        [FIELD_AMOUNT] = SUNDER_WIRE_FIELD_DECIMAL,
+        [FIELD_ARGS] = SUNDER_WIRE_FIELD_MAP,
+        [FIELD_PROOF] = SUNDER_WIRE_FIELD_TEXT,
+        [FIELD_REVOKED] = SUNDER_WIRE_FIELD_FLAG,
+        [FIELD_EXPIRES] = SUNDER_WIRE_FIELD_TIME,
+        [FIELD_RESULT] = SUNDER_WIRE_FIELD_RESULT,
+        [FIELD_STATE] = SUNDER_WIRE_FIELD_STATE,
+        [FIELD_CONTROL] = SUNDER_WIRE_FIELD_CONTROL,
+    };
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sizeof(FIELDS) / sizeof(FIELDS[0]); i++) {
+        if ((FIELDS[i].kinds & (1 << kind)) != 0) {
+            ret_fields[count++] = (struct sunder_wire_field){FIELDS[i].name, TYPES[FIELDS[i].type]};
+        }
+    }
+    return count;
 }
 
 static uint64_t bit_of(const struct field *field)

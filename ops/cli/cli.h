@@ -46,7 +46,7 @@ struct sunder_cli_example {
 };
 
 #define SUNDER_CLI_OPTIONS_MAX 20
-#define SUNDER_CLI_OPERANDS_MAX 2
+#define SUNDER_CLI_OPERANDS_MAX 256 /* What a shell makes of a pattern. */
 
 struct sunder_cli_command;
 
@@ -125,8 +125,8 @@ bool sunder_cli_colour(FILE *out);
 
 /* The commands. */
 sunder_cli_run_fn sunder_cmd_check, sunder_cmd_replay, sunder_cmd_explain, sunder_cmd_publish,
-    sunder_cmd_tail, sunder_cmd_demo, sunder_cmd_topics, sunder_cmd_ingest, sunder_cmd_help,
-    sunder_cmd_completion;
+    sunder_cmd_tail, sunder_cmd_demo, sunder_cmd_topics, sunder_cmd_ingest, sunder_cmd_test,
+    sunder_cmd_help, sunder_cmd_completion;
 
 /* What replay does with --diff. */
 sunder_cli_run_fn sunder_cmd_replay_diff;

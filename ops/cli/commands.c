@@ -48,6 +48,19 @@ static const struct sunder_cli_example CHECK_EXAMPLES[] = {
     {"sunder check -o json policy.yaml | jq .errors", "for scripts and editors"},
 };
 
+static const struct sunder_cli_option TEST_OPTIONS[] = {
+    OPTION_OUTPUT(
+        "text json junit", "text (default), json, or junit: the XML that build servers read"),
+    {.name = "case", .value = "NAME", .text = "only the cases with this name"},
+    {.name = "watch", .letter = 'w', .text = "stay, and run again whenever a file changes"},
+};
+static const struct sunder_cli_example TEST_EXAMPLES[] = {
+    {"sunder test policies/", "every test of every policy below the folder"},
+    {"sunder test policies/finance/policy.yaml", "the tests of one policy"},
+    {"sunder test --watch tests/vendor.yaml", "while you write them"},
+    {"sunder test -o junit policies/ >sunder.xml", "for a build server"},
+};
+
 static const struct sunder_cli_option REPLAY_OPTIONS[] = {
     OPTION_POLICY("the policy to judge by (required)"),
     OPTION_IN,
@@ -261,6 +274,74 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .examples = CHECK_EXAMPLES,
         .example_count = COUNT(CHECK_EXAMPLES),
         .run = sunder_cmd_check},
+    {.name = "test",
+        .operands = "PATH...",
+        .operands_min = 1,
+        .operands_max = SUNDER_CLI_OPERANDS_MAX,
+        .summary = "what a policy decides about cases that you wrote down, offline",
+        .description =
+            "Runs cases through the engine and compares. PATH is a test file, a policy (its "
+            "`tests`, by default tests/*.yaml beside "
+            "it), or a folder: every policy and every test file below it.\n\n"
+            "A test file:\n"
+            "  sunder-test: 1\n"
+            "  policy: ../policy.yaml          # default: policy.yaml in this folder, else above\n"
+            "  start: 2026-03-02T09:00:00Z     # the time of `at: 0s`; default: 2026-01-01\n"
+            "  partitions: 1\n"
+            "  defaults: {tenant: acme, agent: spiffe://acme.example/agent/a1, principal: "
+            "user:ana}\n"
+            "  cases:\n"
+            "    - name: the third step is refused\n"
+            "      events:\n"
+            "        - {at: 0s, id: i1, tool: erp, action: vendor.create, args: {vendor_id: V77}, "
+            "expect: allow}\n"
+            "        - {after: 90s, id: i2, tool: payments, action: submit, args: {vendor_id: "
+            "V77}, expect: allow}\n"
+            "        - after: 1m\n"
+            "          tool: payments\n"
+            "          action: confirm\n"
+            "          args: {vendor_id: V77}\n"
+            "          expect: {verdict: deny, rule: vendor-to-cash, evidence: [i1, i2]}\n"
+            "        - {kind: outcome, intent: i1, result: executed}\n\n"
+            "An event:\n"
+            "  kind       intent (default), observed, outcome, task, delegation, case, control; "
+            "raw: `value` is sent as it is\n"
+            "  at, after  since the start; since the event before. Neither: the same time as the "
+            "event before\n"
+            "  id         default: e1, e2, ... by its place in the case\n"
+            "  source     who publishes; default: the agent; of other kinds: sunder-test\n"
+            "  partition  where the record lies, or `key`: the key that a producer gave it\n"
+            "  expect     a verdict, or a map\n"
+            "All other keys are the fields of that kind of event. `defaults`, of the file or of a "
+            "case, are fields of every intent and "
+            "observed act, and the tenant of all kinds; `task: null` takes one away. `expires` may "
+            "be a duration since the start.\n\n"
+            "What `expect` may name; the rest is not looked at:\n"
+            "  verdict                      allow, deny or escalate\n"
+            "  rule, rules                  one rule that is among the reasons; all rules that "
+            "are\n"
+            "  code, codes                  the same for reasons of the engine: no_duty, "
+            "context_missing, ...\n"
+            "  field, effect, subject, key, also, evidence, count, value\n"
+            "                               of the reason of `rule` or `code`, else of the first; "
+            "evidence: ids in order\n"
+            "  shadow                       rules that only watched and would have fired\n"
+            "  would_be, scope              under a scope that only watches\n"
+            "  approvals                    {count, from} that the rule wants\n"
+            "  duties, tier, objects, cases, labels, gains, subjects\n"
+            "                               what the engine made of the act\n"
+            "  findings                     their codes\n"
+            "  revokes                      subjects of the revocations that come with it; [] for "
+            "none\n"
+            "  dead_letter                  why the event was refused\n"
+            "  duplicate, recorded          true for a copy; the kind of record\n"
+            "An event without `expect` must not become a dead letter.\n\n"
+            "Exit code 0: all passed; 1: a case failed; 78: a policy or a test file is wrong.",
+        .options = TEST_OPTIONS,
+        .option_count = COUNT(TEST_OPTIONS),
+        .examples = TEST_EXAMPLES,
+        .example_count = COUNT(TEST_EXAMPLES),
+        .run = sunder_cmd_test},
     {.name = "replay",
         .operands = "",
         .summary = "events in, decisions out, without Kafka",

@@ -90,6 +90,9 @@ static enum sunder_err on_dead_letter(
 {
     struct sunder_replay *replay = ctx;
     replay->counts.dead_letters += 1;
+    if (replay->options.dead_letter != NULL) {
+        replay->options.dead_letter(replay->options.record_ctx, letter);
+    }
     FILE *out = replay->options.dead_letters;
     if (out == NULL) {
         return SUNDER_OK;

@@ -17,7 +17,8 @@
  * only_home        a line that does not lie on its home is left out, as on a real log its forwarded copy follows
  * out              decisions, one JSON per line; NULL: none
  * dead_letters     NULL: none
- * record           called for each record, may be NULL; what it is given lives during the call */
+ * record           called for each record, may be NULL; what it is given lives during the call
+ * dead_letter      the same for each dead letter */
 struct sunder_replay_options {
     const struct sunder_policy *policy;
     const char *state_directory;
@@ -26,7 +27,8 @@ struct sunder_replay_options {
     FILE *out;
     FILE *dead_letters;
     void (*record)(void *ctx, const struct sunder_decision *record, struct sunder_str bytes);
-    void *record_ctx;
+    void (*dead_letter)(void *ctx, const struct sunder_partition_dead_letter *letter);
+    void *record_ctx; /* Of both. */
 };
 
 struct sunder_replay_counts {

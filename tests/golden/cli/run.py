@@ -20,7 +20,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-FIGURES = [(re.compile(r"\d+\.\d+ s, \d+ events/s"), "N s, N events/s")]
+FIGURES = [(re.compile(r"\d+\.\d+ s, \d+ events/s"), "N s, N events/s"),
+           (re.compile(r"not checked; \d+\.\d+ s"), "not checked; N s")]
 
 
 def split(text):
