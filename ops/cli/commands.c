@@ -322,7 +322,7 @@ const struct sunder_cli_command sunder_cli_commands[] = {
             "are\n"
             "  code, codes                  the same for reasons of the engine: no_duty, "
             "context_missing, ...\n"
-            "  field, effect, subject, key, also, evidence, count, value\n"
+            "  field, effect, subject, key, also, evidence, count, value, tags\n"
             "                               of the reason of `rule` or `code`, else of the first; "
             "evidence: ids in order\n"
             "  shadow                       rules that only watched and would have fired\n"
@@ -335,7 +335,8 @@ const struct sunder_cli_command sunder_cli_commands[] = {
             "none\n"
             "  dead_letter                  why the event was refused\n"
             "  duplicate, recorded          true for a copy; the kind of record\n"
-            "An event without `expect` must not become a dead letter.\n\n"
+            "An event without `expect` must not become a dead letter. Where the code malformed is "
+            "expected, fields may have a wrong type.\n\n"
             "Exit code 0: all passed; 1: a case failed; 78: a policy or a test file is wrong.",
         .options = TEST_OPTIONS,
         .option_count = COUNT(TEST_OPTIONS),

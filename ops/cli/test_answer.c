@@ -21,7 +21,8 @@ struct compare {
     const struct sunder_test_answer *answer;
     struct sunder_arena *arena;
     const struct sunder_test_failure **tail;
-    const struct sunder_value *reason; /* The one that field, key, evidence ... are about; may be NULL. */
+    const struct sunder_value
+        *reason; /* The one that field, key, evidence ... are about; may be NULL. */
     struct texts expected;
     struct texts got;
     uint32_t failures;
@@ -79,8 +80,8 @@ static const struct sunder_value *reason_find(const struct compare *compare)
         bool fits = rule != NULL   ? sunder_str_equal(member_text(it, "rule"), rule->text)
                     : code != NULL ? sunder_str_equal(member_text(it, "code"), code->text)
                                    : true;
-        bool better = fits && field != NULL &&
-                      sunder_str_equal(member_text(it, "field"), field->text);
+        bool better =
+            fits && field != NULL && sunder_str_equal(member_text(it, "field"), field->text);
         if (better) {
             return it;
         }
@@ -184,13 +185,14 @@ static void got_also(struct compare *compare)
     }
 }
 
-static void got_evidence(struct compare *compare)
+static void got_of_reason(struct compare *compare,
+    const char *name,
+    struct sunder_str (*of)(const struct sunder_value *item))
 {
-    const struct sunder_value *evidence =
-        compare->reason == NULL ? NULL
-                                : sunder_value_member(compare->reason, SUNDER_STR("evidence"));
-    if (evidence != NULL) {
-        got_members(compare, evidence, its_intent);
+    const struct sunder_value *list =
+        compare->reason == NULL ? NULL : sunder_value_member(compare->reason, sunder_str_of(name));
+    if (list != NULL) {
+        got_members(compare, list, of);
     }
 }
 
@@ -205,6 +207,13 @@ static void got_among(struct compare *compare,
             compare->got.at[0] = wanted->text;
             compare->got.count = 1;
         }
+    }
+}
+
+static void got_revoked(struct compare *compare)
+{
+    for (uint32_t i = 0; i < compare->answer->revoked_count; i++) {
+        add(compare, &compare->got, compare->answer->revoked[i]);
     }
 }
 
@@ -232,7 +241,7 @@ static void got_fill(
     case SUNDER_TEST_DEAD_LETTER:
         got_text(compare, answer->dead_letter);
         break;
-    case SUNDER_TEST_DUPLICATE:
+    case SUNDER_TEST_DUPLICATE: /* False is not written. */
         got_flag(compare, name);
         break;
     case SUNDER_TEST_RULE:
@@ -256,9 +265,10 @@ static void got_fill(
     case SUNDER_TEST_ALSO:
         got_also(compare);
         break;
+    case SUNDER_TEST_TAGS:
     case SUNDER_TEST_EVIDENCE:
-        compare->got.ordered = true;
-        got_evidence(compare);
+        compare->got.ordered = part == SUNDER_TEST_EVIDENCE;
+        got_of_reason(compare, name, part == SUNDER_TEST_EVIDENCE ? its_intent : itself);
         break;
     case SUNDER_TEST_SHADOW:
         got_members(compare, record_list(compare, name), rule_or_code);
@@ -277,9 +287,7 @@ static void got_fill(
         got_subjects(compare);
         break;
     case SUNDER_TEST_REVOKES:
-        for (uint32_t i = 0; i < answer->revoked_count; i++) {
-            add(compare, &compare->got, answer->revoked[i]);
-        }
+        got_revoked(compare);
         break;
     case SUNDER_TEST_APPROVALS: /* Has two halves; see check_approvals. */
     case SUNDER_TEST_PART_COUNT:
@@ -311,8 +319,7 @@ static void expected_fill(struct compare *compare, const struct sunder_doc *doc)
 
 static int by_bytes(const void *left, const void *right)
 {
-    return sunder_str_compare(
-        *(const struct sunder_str *)left, *(const struct sunder_str *)right);
+    return sunder_str_compare(*(const struct sunder_str *)left, *(const struct sunder_str *)right);
 }
 
 static bool texts_equal(struct texts *a, struct texts *b)

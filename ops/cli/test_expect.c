@@ -37,6 +37,7 @@ static const struct {
     [SUNDER_TEST_EVIDENCE] = {"evidence", SHAPE_LIST},
     [SUNDER_TEST_COUNT] = {"count", SHAPE_NUMBER},
     [SUNDER_TEST_VALUE] = {"value", SHAPE_TEXT},
+    [SUNDER_TEST_TAGS] = {"tags", SHAPE_LIST},
     [SUNDER_TEST_SHADOW] = {"shadow", SHAPE_LIST},
     [SUNDER_TEST_WOULD_BE] = {"would_be", SHAPE_VERDICT},
     [SUNDER_TEST_SCOPE] = {"scope", SHAPE_TEXT},
@@ -100,8 +101,8 @@ static void check_also(struct sunder_test_reader *test, const struct sunder_doc 
         const struct sunder_read_key keys[] = {
             {"subject", keep_doc, &subject}, {"key", keep_doc, &key}};
         sunder_read_map(&test->reader, item, "an item of `also`", keys, 2);
-        if (item->kind == SUNDER_DOC_MAP && ((subject != NULL && !is_text(subject)) ||
-                                                (key != NULL && !is_text(key)))) {
+        if (item->kind == SUNDER_DOC_MAP &&
+            ((subject != NULL && !is_text(subject)) || (key != NULL && !is_text(key)))) {
             TEST_SAY(test, item, "`subject` and `key` are one text each");
         }
     }
