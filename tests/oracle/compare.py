@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compares `sunder replay` with the oracle, field by field, over random or given input.
 
-usage: compare.py [--sunder FILE] [--seeds A..B] [--events N] [--mode mixed|hot|clean] [--properties] [--shrink]
+usage: compare.py [--sunder FILE] [--seeds A..B] [--events N] [--mode mixed|hot|clean] [--without FEATURE,...]
+                  [--properties] [--shrink]
        compare.py [--sunder FILE] --policy FILE --in FILE [--shrink]
 
 Everything of a record is compared but seq, prev, policy, engine and message; of dead letters source, code, field.
@@ -29,8 +30,8 @@ from expr import ParseError
 from generate import Options, generate
 from values import Refused, parse_json, read_limits
 
-UNCOMPARED = ("seq", "prev", "policy", "engine", "message")
-ACT = ("subjects task purpose tool action objects cases amount currency confidence labels parents key duties phases tier "
+UNCOMPARED = ("seq", "prev", "policy", "engine", "message", "would_allow")
+ACT = ("subjects task purpose tool action objects cases amount currency confidence labels carries claimed gains parents key duties phases tier "
        "digest measures rule_keys").split()
 TAIL = "policy source stream_time seq prev engine".split()
 BY_KIND = {
@@ -39,7 +40,7 @@ BY_KIND = {
     "delegation": "from to duties task expires revoked".split(), "case": "case object".split(),
     "control": "control subject".split(),
 }
-DECISION = "id tenant domain intent attempt verdict duplicate of stage authority_open reasons shadow approvals findings".split()
+DECISION = "id tenant domain intent attempt verdict duplicate of scope would_be stage authority_open reasons shadow approvals findings would_allow".split()
 REVOCATION = "id tenant domain subject cause intent reasons".split()
 RECORDED = "id tenant domain kind event publisher duplicate findings".split()
 REASON_ORDER = "rule code effect mode field subject key message count value evidence also tags".split()
@@ -408,7 +409,8 @@ def seeds_of(text):
 def run_seeds(engine, options):
     start, events, failed = time.monotonic(), 0, 0
     for count, seed in enumerate(seeds_of(options.seeds), 1):
-        policy, lines, _ = generate(Options(seed, options.events, options.mode, options.domain))
+        policy, lines, _ = generate(
+            Options(seed, options.events, options.mode, options.domain, filter(None, options.without.split(","))))
         events += len(lines)
         failed += not check_one(engine, options, policy, lines, seed)
         if sys.stderr.isatty() or count % 50 == 0:
@@ -431,6 +433,7 @@ def parse(argv):
     parser.add_argument("--events", type=int, default=300)
     parser.add_argument("--mode", choices=["mixed", "hot", "clean"], default="mixed")
     parser.add_argument("--domain", choices=["tenant", "case", "object", "task", "agent"])
+    parser.add_argument("--without", default="", help="features that generate.py leaves out")
     parser.add_argument("--policy"), parser.add_argument("--in", dest="input")
     parser.add_argument("--properties", action="store_true")
     parser.add_argument("--shrink", action="store_true")

@@ -1,58 +1,99 @@
-"""The small expression language of this build: a parser to closures, and their evaluation.
+"""Conditions: a parser of CEL to closures, and their evaluation by walking them. Types are looked at while evaluating only.
 
-Values: str, bool, int, Dec (micro-units), list. Anything that goes wrong is ExprError."""
+A closure takes an Env: the context, which knows the fields, and the variables of macros. Decimals: ARCHITECTURE.md, Readings
+16 and 17. The values and operators are in operators.py, the functions in functions.py."""
 import re
 
-from values import INT64_MAX, INT64_MIN, MICRO, plain_micro
+from functions import GLOBAL, METHODS
+from operators import (ARITHMETIC, INT64_MAX, INT64_MIN, ORDERS, UINT64_MAX, Absent, Dec, ExprError, Type, UInt, at_key,
+                       compare, has_key, negate, read, truth)
+from values import parse_decimal, to_micro
 
-STRING_MAX = 4096
-
-
-class ExprError(Exception):
-    pass
+DOTTED = ("task.purpose", "task.principal", "task.case")
+FIELDS = ("tenant agent principal delegation depth task purpose tool action object case args amount currency labels confidence "
+          "credential duty duties phase tier now history").split()
+MACROS = ("all", "exists", "exists_one", "map", "filter")
+TYPES = {"bool": "bool", "int": "int", "uint": "uint", "double": "double", "decimal": "decimal", "string": "string",
+         "bytes": "bytes", "list": "list", "map": "map", "null_type": "null_type", "type": "type",
+         "google.protobuf.Timestamp": "google.protobuf.Timestamp", "google.protobuf.Duration": "google.protobuf.Duration"}
 
 
 class ParseError(Exception):
     pass
 
 
-class Dec:
-    __slots__ = ("micro",)
-
-    def __init__(self, micro):
-        if not INT64_MIN <= micro <= INT64_MAX:
-            raise ExprError("decimal out of range")
-        self.micro = micro
-
-
-TOKEN = re.compile(r"""\s*(?:
-    (?P<decimal>[0-9]+\.[0-9]+) | (?P<int>[0-9]+) |
-    (?P<string>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*") |
+TOKEN = re.compile(r"""(?:\s|//[^\n]*)*(?:
+    (?P<decimal>(?:[0-9]+\.[0-9]+|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+) |
+    (?P<int>0[xX][0-9a-fA-F]+[uU]?|[0-9]+[uU]?) |
+    (?P<string>(?:[rR][bB]?|[bB][rR]?)?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")) |
     (?P<name>[A-Za-z_][A-Za-z0-9_]*) |
-    (?P<op>\|\||&&|==|!=|<=|>=|[<>!+?:().,\[\]-]))""", re.VERBOSE)
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
+    (?P<op>\|\||&&|==|!=|<=|>=|[<>!+?:().,\[\]{}*/%-])|(?P<end>$))""", re.VERBOSE | re.DOTALL)
+ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
+           "`": "`", "?": "?"}
+ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|X[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)", re.DOTALL)
 
 
 def tokens_of(text):
     out, at = [], 0
-    text = text.rstrip()
-    while at < len(text):
+    while True:
         match = TOKEN.match(text, at)
         if not match:
             raise ParseError(f"at {at} in {text!r}")
         out.append((match.lastgroup, match.group(match.lastgroup)))
+        if match.lastgroup == "end":
+            return out
         at = match.end()
-    out.append(("end", ""))
-    return out
+
+
+def literal_text(text):
+    """The value of a string or bytes literal."""
+    prefix = re.match(r"[rRbB]*", text).group().lower()
+    quotes = 3 if text[len(prefix):][:3] in ("'''", '"""') and len(text) - len(prefix) >= 6 else 1
+    body = text[len(prefix) + quotes:len(text) - quotes]
+    if "r" in prefix:
+        return body.encode() if "b" in prefix else body
+
+    def one(match):
+        word = match.group(1)
+        if word in ESCAPES:
+            return ESCAPES[word].encode() if "b" in prefix else ESCAPES[word]
+        if word[0] not in "xXuU01234567" or len(word) == 1:
+            raise ParseError(f"unknown escape in {text}")
+        number = int(word, 8) if word[0].isdigit() else int(word[1:], 16)
+        return bytes([number]) if "b" in prefix else chr(number)
+    if "b" not in prefix:
+        return ESCAPE.sub(one, body)
+    out, at = b"", 0
+    for match in ESCAPE.finditer(body):
+        out, at = out + body[at:match.start()].encode() + one(match), match.end()
+    return out + body[at:].encode()
+
+
+class Env:
+    """The context, and the variables of macros around an expression."""
+
+    def __init__(self, context, names=None):
+        self.context, self.names = context, names or {}
+
+    def having(self, name, value):
+        return Env(self.context, {**self.names, name: value})
+
+
+class Node:
+    """`run(env)`; `path` is the dotted way of a field or argument, None of anything else."""
+
+    def __init__(self, run, path=None):
+        self.run, self.path = run, path
 
 
 class Parser:
     def __init__(self, text):
-        self.tokens = tokens_of(text)
-        self.at = 0
+        self.tokens, self.at = tokens_of(text), 0
+        self.reads, self.scope = set(), []
 
-    def peek(self):
-        return self.tokens[self.at][1] if self.tokens[self.at][0] in ("op", "name") else None
+    def peek(self, ahead=0):
+        kind, text = self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
+        return text if kind in ("op", "name") else None
 
     def take(self, *words):
         if self.peek() in words:
@@ -68,58 +109,76 @@ class Parser:
         node = self.ternary()
         if self.tokens[self.at][0] != "end":
             raise ParseError(f"unexpected {self.tokens[self.at]}")
-        return node
+        return node.run
 
     def ternary(self):
-        condition = self.disjunction()
+        node = self.disjunction()
         if not self.take("?"):
-            return condition
-        then = self.disjunction()
+            return node
+        condition, then = node.run, self.disjunction().run
         self.need(":")
-        other = self.ternary()
-        return lambda ctx: then(ctx) if truth(condition(ctx)) else other(ctx)
+        other = self.ternary().run
+        return Node(lambda env: then(env) if truth(condition(env)) else other(env))
 
     def disjunction(self):
         node = self.conjunction()
         while self.take("||"):
-            node = absorbing(node, self.conjunction(), True)
+            node = Node(absorbing([node.run, self.conjunction().run], True))
         return node
 
     def conjunction(self):
         node = self.relation()
         while self.take("&&"):
-            node = absorbing(node, self.relation(), False)
+            node = Node(absorbing([node.run, self.relation().run], False))
         return node
 
     def relation(self):
-        node = self.addition()
+        node = self.sum()
         while True:
-            word = self.take("==", "!=", "<=", ">=", "<", ">", "in")
+            word = self.take("in", "==", "!=", *ORDERS)
             if not word:
                 return node
-            node = comparing(word, node, self.addition())
+            node = binary(lambda left, right, word=word: compare(word, left, right), node, self.sum())
 
-    def addition(self):
+    def sum(self):
+        node = self.product()
+        while (word := self.take("+", "-")):
+            node = binary(ARITHMETIC[word], node, self.product())
+        return node
+
+    def product(self):
         node = self.unary()
-        while self.take("+"):
-            node = adding(node, self.unary())
+        while (word := self.take("*", "/", "%")):
+            node = binary(ARITHMETIC[word], node, self.unary())
         return node
 
     def unary(self):
         if self.take("!"):
-            inner = self.unary()
-            return lambda ctx: not truth(inner(ctx))
-        return self.member()
+            inner = self.unary().run
+            return Node(lambda env: not truth(inner(env)))
+        if self.peek() == "-":
+            kind, text = self.tokens[self.at + 1]
+            self.at += 1
+            if kind in ("int", "decimal") and not text.endswith(("u", "U")):
+                self.at += 1
+                return self.members(constant(number_of(kind, text, -1)))
+            inner = self.unary().run
+            return Node(lambda env: negate(inner(env)))
+        return self.members(self.primary())
 
-    def member(self):
-        node = self.primary()
-        while self.take("."):
-            name = self.name()
-            if not self.take("("):
-                raise ParseError("only fields of the event and args can be selected")
-            arguments = self.arguments()
-            node = method(name, node, arguments)
-        return node
+    def members(self, node):
+        while True:
+            if self.take("."):
+                name = self.name()
+                node = self.call(node, name) if self.take("(") else select(node, name)
+            elif self.take("["):
+                kind, text = self.tokens[self.at]
+                index = self.ternary()
+                self.need("]")
+                named = kind == "string" and self.tokens[self.at - 2] == (kind, text)
+                node = select(node, literal_text(text)) if named and node.path else at_index(node, index)
+            else:
+                return node
 
     def name(self):
         kind, text = self.tokens[self.at]
@@ -128,221 +187,255 @@ class Parser:
         self.at += 1
         return text
 
-    def arguments(self):
+    def arguments(self, end=")"):
         out = []
-        if self.take(")"):
-            return out
-        while True:
+        while not self.take(end):
             out.append(self.ternary())
-            if self.take(")"):
-                return out
-            self.need(",")
+            if not self.take(","):
+                self.need(end)
+                break
+        return out
 
-    def path(self, first):
-        """The longest run of names that is a field: args.a.b, or one word; a name before '(' is a method."""
-        path = [first]
-        while first == "args" and self.peek() == "." and self.tokens[self.at + 2][1] != "(":
-            self.at += 1
-            path.append(self.name())
-        return path
+    def call(self, target, name):
+        """A method or a macro; its bracket is open."""
+        if name in MACROS:
+            return self.macro(target, name)
+        if name == "sum":  # A field's name, not its value.
+            if self.name() != "amount":
+                raise ParseError("history.sum takes amount")
+            self.need(")")
+            return applied(name, METHODS, [target])
+        return applied(name, METHODS, [target] + self.arguments())
+
+    def macro(self, target, name):
+        variable = self.name()
+        self.need(",")
+        self.scope.append(variable)
+        parts = [one.run for one in self.arguments()]
+        self.scope.pop()
+        if len(parts) not in ((1, 2) if name == "map" else (1,)):
+            raise ParseError(f"{name} with {len(parts) + 1} arguments")
+        return Node(comprehension(name, target.run, variable, parts))
 
     def primary(self):
         kind, text = self.tokens[self.at]
         if self.take("("):
             node = self.ternary()
             self.need(")")
-            return node
+            return Node(node.run)
         if self.take("["):
-            return self.list()
+            items = [one.run for one in self.arguments("]")]
+            return Node(lambda env: [read(item(env)) for item in items])
+        if self.take("{"):
+            return self.map()
         self.at += 1
-        if kind == "decimal":
-            whole, fraction = text.split(".")
-            if len(fraction.rstrip("0")) > 6:
-                raise ParseError(f"{text} has more than six places")
-            value = Dec(int(whole) * MICRO + int((fraction.rstrip("0") + "000000")[:6]))
-            return lambda ctx: value
-        if kind == "int":
-            number = int(text)
-            return lambda ctx: number
+        if kind in ("decimal", "int"):
+            return constant(number_of(kind, text, 1))
         if kind == "string":
-            content = re.sub(r"\\(.)", lambda m: ESCAPES[m.group(1)], text[1:-1])
-            return lambda ctx: content
+            return constant(literal_text(text))
         if kind == "name":
             return self.word(text)
         raise ParseError(f"unexpected {text!r}")
 
-    def list(self):
-        items = []
-        if not self.take("]"):
-            while True:
-                items.append(self.ternary())
-                if self.take("]"):
-                    break
-                self.need(",")
-        return lambda ctx: [item(ctx) for item in items]
+    def map(self):
+        pairs = []
+        while not self.take("}"):
+            key = self.ternary().run
+            self.need(":")
+            pairs.append((key, self.ternary().run))
+            if not self.take(","):
+                self.need("}")
+                break
+
+        def run(env):
+            out = {}
+            for key, value in pairs:
+                name = key(env)
+                if has_key(out, name):
+                    raise ExprError("repeated key")
+                out[name] = value(env)
+            return out
+        return Node(run)
 
     def word(self, text):
-        if text in ("true", "false"):
-            value = text == "true"
-            return lambda ctx: value
+        if text in ("true", "false", "null"):
+            return constant({"true": True, "false": False, "null": None}[text])
+        if text in self.scope:
+            return Node(lambda env: read(env.names[text]))
         if text == "has":
-            self.need("(")
-            path = self.path(self.name())
-            self.need(")")
-            return lambda ctx: ctx.has(path)
-        if text in ("size", "string"):
-            self.need("(")
-            arguments = self.arguments()
-            if len(arguments) != 1:
-                raise ParseError(f"{text} takes one argument")
-            return method(text, arguments[0], [])
-        path = self.path(text)
-        return lambda ctx: ctx.get(path)
+            return self.has()
+        spaced = f"{text}.{self.peek(1)}"
+        if self.peek() == "." and self.peek(2) == "(" and (spaced in GLOBAL or spaced == "cel.bind"):
+            self.at += 3
+            return self.bind() if spaced == "cel.bind" else applied(spaced, GLOBAL, self.arguments())
+        if self.take("("):
+            return applied(text, GLOBAL, self.arguments())
+        if text in FIELDS:
+            return self.field(text)
+        if text in TYPES:
+            return constant(Type(TYPES[text]))
+        raise ParseError(f"unknown field {text}")
+
+    def field(self, text):
+        if self.peek() == "." and f"{text}.{self.peek(1)}" in DOTTED:
+            text, self.at = f"{text}.{self.peek(1)}", self.at + 2
+        self.reads.add(text)
+        return Node(lambda env: env.context.get(text), text)
+
+    def bind(self):
+        variable = self.name()
+        self.need(",")
+        value = self.ternary().run
+        self.need(",")
+        self.scope.append(variable)
+        body = self.ternary().run
+        self.scope.pop()
+        self.need(")")
+        return Node(lambda env: body(env.having(variable, value(env))))
+
+    def has(self):
+        self.need("(")
+        node = self.ternary()
+        self.need(")")
+        if getattr(node, "presence", None):
+            return Node(node.presence)
+        if node.path is None:
+            raise ParseError("has takes a field")
+        return Node(lambda env: env.context.has(node.path))
 
 
-def truth(value):
-    if not isinstance(value, bool):
-        raise ExprError("not a truth value")
+def number_of(kind, text, sign):
+    if kind == "decimal":
+        micro = to_micro(parse_decimal(("0" if text.startswith(".") else "") + text))
+        if micro is None:
+            raise ParseError(f"{text} has more than six places or is too large")
+        return Dec(sign * micro)
+    value = sign * int(text.rstrip("uU"), 16 if text[:2] in ("0x", "0X") else 10)
+    if text[-1] in "uU":
+        if value > UINT64_MAX:
+            raise ParseError(f"{text} is too large")
+        return UInt(value)
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise ParseError(f"{text} is too large")
     return value
 
 
-def absorbing(left, right, decisive):
-    """&& and ||: the decisive value wins over an error on either side."""
-    def run(ctx):
+def constant(value):
+    return Node(lambda env: value)
+
+
+def select(node, name):
+    """node.name: a member of a map; a missing argument of the intent is absent by its name."""
+    path = f"{node.path}.{name}" if node.path and node.path.split(".")[0] == "args" else None
+
+    def base(env):
+        if path and not env.context.has("args"):
+            raise Absent("args." + path.split(".")[1])
+        value = node.run(env)
+        if not isinstance(value, dict):
+            raise ExprError("not a map")
+        return value
+
+    def run(env):
+        value = base(env)
+        if path and name not in value:
+            raise Absent(path)
+        return at_key(value, name)
+    out = Node(run, path)
+    out.presence = lambda env: name in base(env) if node.path != "args" or env.context.has("args") else False
+    return out
+
+
+def at_index(node, index):
+    def run(env):
+        value, at = node.run(env), index.run(env)
+        if isinstance(value, dict):
+            return at_key(value, at)
+        if not isinstance(value, list):
+            raise ExprError("not a list")
+        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != int(at) or not 0 <= at < len(value):
+            raise ExprError("index out of range")
+        return read(value[int(at)])
+    return Node(run)
+
+
+def binary(operator, left, right):
+    left, right = left.run, right.run
+    return Node(lambda env: operator(left(env), right(env)))
+
+
+def applied(name, table, arguments):
+    least, most, function = table.get(name, (1, 0, None))
+    if not least <= len(arguments) <= most:
+        raise ParseError(f"no function {name} with {len(arguments)} arguments")
+    runs = [one.run for one in arguments]
+    return Node(lambda env: function(*[run(env) for run in runs]))
+
+
+def absorbing(runs, decisive):
+    """&& and ||: the decisive value wins over an error on any side; else the first error counts."""
+    def run(env):
         failure = None
-        try:
-            if truth(left(ctx)) == decisive:
-                return decisive
-        except ExprError as error:
-            failure = error
-        if truth(right(ctx)) == decisive:
-            return decisive
+        for one in runs:
+            try:
+                if truth(one(env)) == decisive:
+                    return decisive
+            except ExprError as error:
+                failure = failure or error
         if failure:
             raise failure
         return not decisive
     return run
 
 
-def is_number(value):
-    return isinstance(value, Dec) or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def micro_of(value):
-    return value.micro if isinstance(value, Dec) else value * MICRO
-
-
-def equal(left, right):
-    if is_number(left) and is_number(right):
-        return micro_of(left) == micro_of(right)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right))
-    if type(left) is not type(right):
-        raise ExprError("values of different types")
-    return left == right
-
-
-def comparing(word, left_of, right_of):
-    def run(ctx):
-        left, right = left_of(ctx), right_of(ctx)
-        if word == "in":
-            if not isinstance(right, list):
-                raise ExprError("in needs a list")
-            return any(equal(left, item) for item in right)
-        if word in ("==", "!="):
-            return equal(left, right) == (word == "==")
-        if is_number(left) and is_number(right):
-            left, right = micro_of(left), micro_of(right)
-        elif isinstance(left, str) and isinstance(right, str):
-            left, right = left.encode("utf-8"), right.encode("utf-8")
-        else:
-            raise ExprError("no order between these")
-        return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[word]
-    return run
-
-
-def bounded(text):
-    if len(text.encode("utf-8")) > STRING_MAX:
-        raise ExprError("string too long")
-    return text
-
-
-def adding(left_of, right_of):
-    def run(ctx):
-        left, right = left_of(ctx), right_of(ctx)
-        if isinstance(left, str) and isinstance(right, str):
-            return bounded(left + right)
-        if not (is_number(left) and is_number(right)):
-            raise ExprError("cannot add these")
-        if isinstance(left, Dec) or isinstance(right, Dec):
-            return Dec(micro_of(left) + micro_of(right))
-        if not INT64_MIN <= left + right <= INT64_MAX:
-            raise ExprError("overflow")
-        return left + right
-    return run
-
-
-def text_of(value):
-    if isinstance(value, str):
+def comprehension(name, source, variable, parts):
+    def elements(env):
+        value = source(env)
+        if isinstance(value, dict):
+            return sorted(value, key=lambda key: (str(type(key)), key))
+        if not isinstance(value, list):
+            raise ExprError("not a list or map")
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Dec):
-        return plain_micro(value.micro)
-    if isinstance(value, int):
-        return str(value)
-    raise ExprError("has no text")
 
-
-def ascii_fold(text, lower):
-    first, last, shift = ("A", "Z", 32) if lower else ("a", "z", -32)
-    return "".join(chr(ord(c) + shift) if first <= c <= last else c for c in text)
-
-
-def method(name, target, arguments):
-    count = {"startsWith": 1, "endsWith": 1, "contains": 1, "lowerAscii": 0, "upperAscii": 0, "size": 0, "string": 0}
-    if count.get(name) != len(arguments):
-        raise ParseError(f"no function {name} with {len(arguments)} arguments")
-
-    def run(ctx):
-        value = target(ctx)
-        if name == "string":
-            return text_of(value)
-        if name == "size" and isinstance(value, (str, list)):
-            return len(value)
-        if not isinstance(value, str):
-            raise ExprError(f"{name} of something that is no string")
-        if name in ("lowerAscii", "upperAscii"):
-            return ascii_fold(value, name == "lowerAscii")
-        other = arguments[0](ctx)
-        if not isinstance(other, str):
-            raise ExprError(f"{name} with something that is no string")
-        if name == "startsWith":
-            return value.startswith(other)
-        if name == "endsWith":
-            return value.endswith(other)
-        return other in value
+    def run(env):
+        inner = [env.having(variable, item) for item in elements(env)]
+        if name in ("all", "exists"):
+            return absorbing([lambda _, one=one: parts[0](one) for one in inner], name == "exists")(env)
+        if name == "exists_one":
+            return sum(truth(parts[0](one)) for one in inner) == 1
+        if name == "filter" or len(parts) == 2:
+            inner = [one for one in inner if truth(parts[0](one))]
+        return [read(one.names[variable]) if name == "filter" else read(parts[-1](one)) for one in inner]
     return run
 
 
 class Expr:
-    """A compiled expression; `text` is as written."""
+    """A compiled expression; `text` as written, `reads` the fields that it names."""
 
     def __init__(self, text):
         self.text = text
-        self.run = Parser(text).whole()
+        parser = Parser(text)
+        self.run = parser.whole()
+        self.reads = parser.reads
 
-    def value(self, ctx):
-        return self.run(ctx)
+    def value(self, context):
+        return read(self.run(Env(context)))
 
-    def is_true(self, ctx):
+    def is_true(self, context):
         """True only; an error is not true."""
         try:
-            return self.run(ctx) is True
+            return self.value(context) is True
         except ExprError:
             return False
 
-    def true_or_error(self, ctx):
+    def outcome(self, context):
+        """(true or error, the name of an absent field that was the error)."""
         try:
-            return truth(self.run(ctx))
+            return truth(self.value(context)), None
+        except Absent as error:
+            return True, error.name
         except ExprError:
-            return True
+            return True, None
+
+    def true_or_error(self, context):
+        return self.outcome(context)[0]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Random policies and event streams, reproduced by a seed; small vocabularies so that things collide.
 
-usage: generate.py --seed N [--events N] [--mode mixed|hot|clean] [--domain tenant|case|object|task|agent] --out DIR
+usage: generate.py --seed N [--events N] [--mode mixed|hot|clean] [--domain tenant|case|object|task|agent]
+                   [--without FEATURE,...] --out DIR
 
 Writes DIR/policy.yaml and DIR/events.ndjson. Modes: `mixed` has everything, `clean` no malformed events,
-`hot` thousands of facts under one object of one tenant, with long windows."""
+`hot` thousands of facts under one object of one tenant, with long windows. Features that can be left out: see FEATURES."""
 import argparse
 import os
 import random
@@ -49,11 +50,46 @@ UNLESS = ["amount < 20.0", "tier != 'high'", "object == 'vendor/V1'", "case == '
           "depth > 1", "confidence > 0.5", "phase == 'observe'", "amount + args.total <= 50.0", "'vip' in labels",
           "has(args.kind) && args.kind == 'x'", "duty == 'payment.submit' && amount < 12.6"]
 DISTINCTS = ["args.k", "tool", "args.obj", "string(args.n)", "agent"]
+LABELS = ["pii", "secret", "vip"]
+GAINS = ["can:db", "pii", "secret"]
+# {D} becomes a duty of the policy.
+PLAIN = ["amount > 19.5", "tier == 'high' && confidence < 0.8", "duty == '{D}' && amount >= 12.5", "args.kind == 'x'",
+         "has(args.kind) && args.kind == 'x' && amount > 5.0", "depth > 0 && phase == 'execute'", "case == 'PO-1'",
+         "object.startsWith('vendor/') && amount > 10.0", "duty == '{D}'", "tier != 'low' && object == 'vendor/V1'",
+         "confidence < 0.6 || amount > 100.0", "has(confidence) && confidence < 0.6", "principal == 'user:ana@acme.example'"]
+LABELLED = ["'pii' in labels", "'secret' in labels && duty == '{D}'", "size(labels) > 1", "!('vip' in labels)",
+            "'can:db' in labels || 'pii' in labels"]
+PAST = ["history.count('{D}') >= 2", "history.sum(amount) + amount > 50.0", "!history.has(duty)", "agent in history.agents()",
+        "history.since(duration('10s')).count('{D}') >= 1", "duty == '{D}' && history.has('{D}')",
+        "history.agents().size() > 1", "history.since(duration('1m')).sum(amount) >= 20.0 && amount > 1.0",
+        "history.count(duty) > 0 && object == 'vendor/V1'", "confidence < 0.6 && history.count('{D}') > 0"]
+FULL = ["args.total > 100", "args.list.exists(x, x > 2)", "args.list.all(x, x < 3)", "duties.exists(d, d.startsWith('payment'))",
+        "delegation.all(d, d != principal)", "task.purpose == 'pay-invoice'", "has(task.principal)", "amount * 2 > 25.0",
+        "args.n % 2 == 1", "args.total - 10 > 0", "cel.bind(t, args.total, t > 10 && t < 200)", "string(amount).size() > 3",
+        "math.greatest(amount, amount + 1) > 50.0", "args.to.matches('^.*@acme[.]example$')", "args.path.split('/')[0] == 'db'",
+        "currency != 'EUR' ? amount > 1.0 : amount > 30.0", "now.getSeconds() < 20", "now.getHours('+01:00') < 12",
+        "now > timestamp('2023-11-14T22:13:50Z')", "args.nested.b.size() > 1", "args.list[1] == 2", "args.list.map(x, x * 2)[0] > 2",
+        "args.list.filter(x, x != 2).size() == 1", "args.list.exists_one(x, x == 1)", "'a' in args.nested",
+        "args.path.indexOf('/') > 0 && args.path.substring(0, 2) == 'db'", "[1, 2, 3].exists(n, n == args.n)",
+        "sets.intersects(duties, ['{D}', 'none'])", "args.obj.replace('vendor/', '') == 'V1'", "1 / int(args.c) == 0",
+        "args.list == [1, 2, 3]", "size(args.to) > size(args.path) + 5", "args.flag", "!args.flag && args.kind in ['x', 'y']",
+        "int(args.c) > 1 || args.total > 1000", "args.k.upperAscii() == 'K1'", "args.total == 10", "args.zz == 1 && false",
+        "now - timestamp('1970-01-01T00:00:00Z') > duration('100s')", "args.n == '1'", "double(args.n) > 1.5"]
+SCOPED = ["agent.startsWith('spiffe://acme.example/agent/a1')", "tool == 'pay'", "principal == 'user:max@acme.example'",
+          "has(args.kind) && args.kind == 'x'", "args.kind == 'y'", "task == 'T-1'"]
+FEATURES = ("labels", "parents", "credentials", "causes", "sequence", "gate", "condition", "except", "history", "cel", "entitle",
+            "purposes", "classes", "scopes", "rates", "crowds")
 
 
 class Options:
-    def __init__(self, seed, events=300, mode="mixed", domain=None):
+    def __init__(self, seed, events=300, mode="mixed", domain=None, without=()):
         self.seed, self.events, self.mode, self.domain = seed, events, mode, domain
+        self.without = set(without)
+        if self.without - set(FEATURES):
+            raise ValueError(f"no feature {', '.join(self.without - set(FEATURES))}")
+
+    def having(self, feature):
+        return feature not in self.without
 
 
 class PolicyMaker:
@@ -62,6 +98,12 @@ class PolicyMaker:
         self.domain = options.domain or rng.choices(["tenant", "case", "object", "task", "agent"], [80, 6, 6, 5, 3])[0]
         if options.mode == "hot":
             self.domain = options.domain or "tenant"
+        self.start = rng.choice([1_700_000_000_000, 1_700_000_000_000, 0, -5_000])
+        self.tables = {}
+
+    def having(self, feature, p=1.0):
+        """Chosen with probability p, the random numbers being drawn either way."""
+        return self.chance(p) and self.options.having(feature)
 
     def chance(self, p):
         return self.rng.random() < p
@@ -78,10 +120,65 @@ class PolicyMaker:
             policy["horizon"] = rng.choice(["10s", "1m", "10m", "2d"])
         policy["approvals"] = {"count": rng.choice([1, 2]), "from": ["user:eve@acme.example", "user:kim@acme.example"], "valid": "1h"}
         policy["catalogue"] = self.catalogue()
+        self.labelled = self.having("labels", 0.5)
+        if self.labelled:
+            self.label(policy["catalogue"])
         self.mapped = sorted({entry["duty"] for entry in policy["catalogue"]})
         self.made_phases = sorted({entry["phase"] for entry in policy["catalogue"] if "phase" in entry})
-        policy["rules"] = [self.rule(index) for index in range(rng.randint(2, 7))]
+        self.head(policy)
+        if self.having("causes", 0.2):
+            for _ in range(rng.randint(1, 3)):
+                entry, cause = rng.choice(policy["catalogue"]), rng.choice(self.mapped)
+                if entry["duty"] < cause:
+                    entry["causes"] = sorted({*entry.get("causes", []), cause})
+        policy["rules"] = [self.rule(index) for index in range(rng.randint(2, 8))]
+        if self.tables:
+            policy["rates"] = self.tables
         return yaml.safe_dump(policy, sort_keys=False, allow_unicode=True, width=200)
+
+    def head(self, policy):
+        """Keys of the head that need the catalogue's duties."""
+        rng = self.rng
+        if self.having("purposes", 0.12):
+            policy["purposes"] = rng.sample(["pay-invoice", "onboard"], rng.choice([1, 2, 2]))
+        if self.having("classes", 0.1):
+            names = ["task", "purpose", "principal", "case", "object", "amount", "confidence", "credential"]
+            policy["require"] = {"tier": {"high": rng.sample(names, 1)}, "duty": {rng.choice(self.mapped): rng.sample(names, 1)},
+                                 "always": rng.sample(names, rng.choice([1, 1, 2]))}
+        if self.having("entitle", 0.12):
+            policy["entitle"] = [self.entitlement() for _ in range(rng.randint(2, 5))]
+        if self.having("scopes", 0.15):
+            policy["scopes"] = [{"match": rng.choice(SCOPED), "mode": rng.choice(["detect", "shadow", "shadow", "enforce"])}
+                                for _ in range(rng.randint(1, 3))]
+
+    def entitlement(self):
+        rng = self.rng
+        entry = {"who": rng.sample(AGENTS + PRINCIPALS[:-1] + ["spiffe://acme.example/agent/*", "*", "user:*"], rng.randint(2, 6)),
+                 "duties": rng.sample(self.mapped, rng.randint(1, len(self.mapped)))}
+        if self.chance(0.5):
+            entry["objects"] = rng.sample(["vendor/", "vendor/V1", "employee:", "o:"], rng.randint(1, 3))
+        return entry
+
+    def label(self, catalogue):
+        rng = self.rng
+        for entry in catalogue:
+            if self.chance(0.25):
+                entry["labels"] = rng.sample(LABELS, rng.choice([1, 1, 2]))
+            if self.chance(0.25):
+                entry["gains"] = rng.sample(GAINS, rng.choice([1, 1, 2]))
+
+    def expression(self, *kinds):
+        """A condition; erring ones and such that read absent fields among them."""
+        pools = {"plain": PLAIN, "unless": UNLESS, "labels": LABELLED, "history": PAST, "cel": FULL}
+        allowed = {"labels": self.labelled, "history": self.options.having("history"), "cel": self.options.having("cel")}
+        kinds = [kind for kind in kinds if allowed.get(kind, True)]
+
+        def one():
+            return self.rng.choice(pools[self.rng.choice(kinds)]).replace("{D}", self.rng.choice(self.mapped))
+        text = one()
+        if self.chance(0.2):
+            text = f"({text}) {self.rng.choice(['&&', '||'])} ({one()})"
+        return text
 
     def catalogue(self):
         rng, out = self.rng, []
@@ -141,16 +238,22 @@ class PolicyMaker:
 
     def rule(self, index):
         rng = self.rng
-        kind = rng.choices(["separation", "phases", "distinct", "requires", "limit"], [30, 10, 12, 14, 34])[0]
+        weights = {"separation": 30, "phases": 10, "distinct": 12, "requires": 14, "limit": 30, "sequence": 34, "gate": 16,
+                   "condition": 12}
+        weights = {kind: 0 if kind in self.options.without else weight for kind, weight in weights.items()}
+        kind = rng.choices(list(weights), list(weights.values()))[0]
         if len(self.made_phases) < 2 and kind == "phases" or len(self.mapped) < 2 and kind in ("separation", "distinct", "requires"):
             kind = "limit"
         name = f"{rng.choice('abcxyz')}{index}-{kind}"
         rule = {"separation": self.separation, "phases": self.phases, "distinct": self.distinct,
-                "requires": self.requires, "limit": self.limit}[kind](name)
+                "requires": self.requires, "limit": self.limit, "sequence": self.sequence, "gate": self.gate,
+                "condition": self.gate}[kind](name)
         if self.chance(0.3):
-            rule["unless"] = rng.choice(UNLESS)
+            rule["unless"] = self.expression("unless", "unless", "labels", "history", "cel")
+        if self.having("except", 0.2):
+            rule["except"] = [self.exception() for _ in range(rng.randint(1, 2))]
         effects = ["deny", "deny", "deny", "escalate", "alert"] + ([] if kind == "requires" else ["revoke"])
-        if self.chance(0.7):
+        if self.chance(0.7) and "require" not in rule:
             rule["then"] = rng.choice(effects)
         if self.chance(0.25):
             rule["mode"] = rng.choice(["enforce", "shadow", "shadow", "off"])
@@ -158,6 +261,46 @@ class PolicyMaker:
             rule["approvals"] = {"count": 2, "from": ["user:kim@acme.example", "user:lee@acme.example"], "valid": "30m"}
         if self.chance(0.2):
             rule["tags"] = ["nist.800-53:AC-5"]
+        return rule
+
+    def exception(self):
+        until = rfc3339(self.start + self.rng.choice([1000, 10_000, 60_000, 100_000, 3_600_000, 10 ** 10]))
+        return {"when": self.expression("unless", "labels", "history", "cel"), "owner": "ana@acme.example", "until": until}
+
+    def sequence(self, name):
+        rng = self.rng
+        steps = []
+        while len(steps) < rng.choice([2, 2, 3, 4]):
+            step = "label:" + rng.choice(LABELS + GAINS) if self.labelled and self.chance(0.5) else rng.choice(self.mapped)
+            if not steps or steps[-1] != step:
+                steps.append(step)
+            elif len(self.mapped) < 2 and not self.labelled:
+                break
+        if len(steps) < 2:
+            return self.limit(name)
+        rule = {"sequence": name, "steps": steps, "along": rng.choice(["information", "subject"])}
+        rule["within"] = "task" if self.chance(0.2) else rng.choice(WINDOWS)
+        by, per = self.by(0.4), self.per(none=True)
+        if by is not None and rule["along"] == "subject":
+            rule["by"] = by
+        if per is not None and (self.chance(0.5) or self.domain != "tenant"):
+            rule["per"] = per
+        return rule
+
+    def gate(self, name):
+        rng = self.rng
+        kind = name.split("-")[1]
+        rule = {kind: name, "when": self.expression("plain", "plain", "labels", "history", "history", "cel", "cel")}
+        if "history" in rule["when"]:
+            by, per = self.by(0.5), self.per(none=True)
+            if by is not None:
+                rule["by"] = by
+            if per is not None:
+                rule["per"] = per
+            if self.chance(0.3):
+                rule["within"] = rng.choice(WINDOWS)
+        if kind == "gate" and self.chance(0.25):
+            rule["require"] = rng.sample(["task", "purpose", "confidence", "case", "credential", "amount"], rng.choice([1, 2]))
         return rule
 
     def common(self, rule, most=0.5):
@@ -211,6 +354,10 @@ class PolicyMaker:
             rule["sum"] = rng.choices(["amount", "args.total", "amount + args.total"], [80, 15, 5])[0]
             if "amount" in rule["sum"] or self.chance(0.3):
                 rule["currency"] = rng.choice(["EUR", "EUR", "USD"])
+            if "currency" in rule and self.having("rates", 0.25):
+                del rule["currency"]
+                rule["rates"] = rng.choice(["fx", "other"])
+                self.tables.setdefault(rule["rates"], {"to": "EUR", "USD": rng.choice(["0.92", "1.000001", "0.3333"])})
             ceilings = ["20", "40.5", "100.000001", "400"] if self.options.mode != "hot" else ["5000", "90000.5"]
             rule["max"] = rng.choice(ceilings)
         of = rng.choice(["none", "one", "many", "attempts", "attempts_of"])
@@ -233,11 +380,11 @@ class PolicyMaker:
 
 
 class EventMaker:
-    def __init__(self, rng, options, domain):
-        self.rng, self.options, self.domain = rng, options, domain
+    def __init__(self, rng, options, policy):
+        self.rng, self.options, self.domain = rng, options, policy.domain
         self.hot = options.mode == "hot"
         self.tenants = ["acme"] if self.hot else ["acme", "acme", "globex"]
-        self.now = rng.choice([1_700_000_000_000, 1_700_000_000_000, 0, -5_000])
+        self.now = policy.start
         self.count, self.past, self.others, self.offsets = 0, [], [], {}
         self.partitions = rng.choice([1, 1, 2, 3, 5])
         self.explicit = rng.random() < 0.6
@@ -256,6 +403,17 @@ class EventMaker:
         if self.hot:
             weights = {"intent": 80, "observed": 6, "outcome": 11, "task": 0.1, "delegation": 0.05, "case": 0.1,
                        "control": 0.01, "unknown": 0.01}
+        self.labelling = rng.choice([0.05, 0.1, 0.4]) if options.having("labels") else 0.0
+        self.family = rng.choice([0.03, 0.2]) if options.having("parents") else 0.0
+        crowd = rng.choice([None] * 9 + ["case", "labels", "edges", "agents"])
+        if crowd is not None and (options.mode != "mixed" or not options.having("crowds")
+                                  or crowd == "labels" and not options.having("labels")):
+            crowd = None
+        self.crowd = crowd
+        if self.crowd == "edges":
+            weights["delegation"] = 60
+        if not options.having("credentials"):
+            self.base["credential"] = 0.0
         self.kinds, self.weights = list(weights), list(weights.values())
 
     def chance(self, p):
@@ -312,6 +470,8 @@ class EventMaker:
     def case_id(self):
         if self.hot:
             return f"PO-{self.rng.randint(1, 9)}"
+        if self.crowd == "case":
+            return f"PO-{self.count}"
         wave = self.count // 60 if self.chance(0.9) else 0
         return f"{self.rng.choice(CASES)}{'.' + str(wave) if wave else ''}"
 
@@ -320,7 +480,8 @@ class EventMaker:
         pool = {"kind": ["x", "y", "zz"], "path": ["db/prod", "web"], "to": ["bob@acme.example", "eve@evil.example"],
                 "total": [Raw("10"), Raw("150.5"), Raw("0.5"), Raw("1e2")], "v": ["V1", "V2", "V3"], "obj": OBJECTS,
                 "n": [Raw("1"), Raw("2"), Raw("3.5")], "po": CASES, "c": ["1", "2", "3"], "k": KEYS,
-                "flag": [True, False]}
+                "flag": [True, False], "list": [[Raw("1"), Raw("2"), Raw("3")], [Raw("2")], [], [Raw("1.5"), "x", Raw("2")],
+                                                [Raw("1"), Raw("2.0")]]}
         out = {name: rng.choice(values) for name, values in pool.items() if self.chance(self.base["argument"])}
         if self.chance(0.03):
             out[rng.choice(["v", "obj", "po"])] = rng.choice(["", "a b", "x/", "\u20ac\U0001f600"])
@@ -361,10 +522,17 @@ class EventMaker:
             data["confidence"] = rng.choice(["0.93", Raw("0.4"), "1", "0.5"])
         if self.chance(base["credential"]):
             data["credential"] = rng.choice(CREDENTIALS)
-        if self.chance(0.1):
-            data["labels"] = rng.sample(["pii", "vip", "secret"], rng.randint(0, 2))
-        if self.chance(0.03):
-            data["parents"] = ["i1"]
+        if self.chance(self.labelling):
+            data["labels"] = rng.sample(LABELS, rng.randint(0, 2))
+        if self.crowd == "labels":
+            data["labels"] = [f"l{rng.randint(1, 90)}" for _ in range(rng.choice([1, 2, 3, 20]))]
+        if self.chance(self.family):
+            data["parents"] = [self.parent() for _ in range(rng.choice([1, 1, 2, 3]) if self.chance(0.97) else 16)]
+        if self.crowd == "agents" and data.get("agent"):
+            data["agent"] = agent = f"bot:{rng.randint(10, 60)}"
+            data["credential"] = CREDENTIALS[0]
+        if not self.options.having("credentials"):
+            data.pop("credential", None)
         if self.chance(0.2):
             data["idempotency_key"] = f"key-{rng.randint(1, 12)}"
         if self.chance(0.05):
@@ -372,6 +540,11 @@ class EventMaker:
         if self.chance(0.02):
             data[rng.choice(["principal", "task", "case"])] = None
         return agent, data
+
+    def parent(self):
+        """Mostly an act of late; sometimes one that is not there."""
+        ids = [event["id"] for event in self.past[-15:] + self.others if event["type"].endswith(("intent.v1", "observed.v1"))]
+        return self.rng.choice(ids) if ids and self.chance(0.95) else self.rng.choice(["i1", "nobody"])
 
     def intent(self):
         if self.past and self.chance(0.22):
@@ -440,6 +613,8 @@ class EventMaker:
     def delegation(self):
         rng = self.rng
         data = {"tenant": self.pick_tenant(), "from": rng.choice(AGENTS + PRINCIPALS), "to": rng.choice(AGENTS)}
+        if self.crowd == "edges":
+            data["from"], data["to"] = f"m{rng.randint(1, 99)}", AGENTS[0]
         if self.chance(0.4):
             data["duties"] = rng.sample(DUTIES, rng.choice([0, 4, 6, 6]))
         if self.chance(0.35):
@@ -490,14 +665,16 @@ class EventMaker:
         elif way == "type":
             data[rng.choice([name for name in data if name != "note"] or ["tool"])] = rng.choice([Raw("5"), True, {"a": "b"}])
         elif way == "element":
-            name = rng.choice(["delegation", "objects", "labels", "parents", "duties", "agents"])
+            name = rng.choice([name for name in ("delegation", "objects", "labels", "parents", "duties", "agents")
+                               if self.options.having(name)])
             data[name] = rng.choice([[Raw("5")], ["ok", None], ["a b"], "text"])
         elif way == "drop":
             data.pop(rng.choice(list(data)))
         elif way == "envelope":
             event[rng.choice(["id", "source", "type", "specversion"])] = rng.choice([Raw("5"), None, "0.3"])
         elif way == "long":
-            name, count = rng.choice([("delegation", 17), ("objects", 65), ("labels", 33), ("parents", 17)])
+            name, count = rng.choice([(name, count) for name, count in (("delegation", 17), ("objects", 65), ("labels", 33),
+                                                                        ("parents", 17)) if self.options.having(name)])
             data[name] = [f"n{index}" for index in range(count)]
         elif way == "word":
             for name in ("result", "state", "control"):
@@ -534,7 +711,7 @@ def generate(options):
     rng = random.Random(f"{options.seed}/{options.mode}")
     maker = PolicyMaker(rng, options)
     policy = maker.text()
-    events = EventMaker(rng, options, maker.domain)
+    events = EventMaker(rng, options, maker)
     lines = [events.line() for _ in range(options.events)]
     return policy, [line.replace(b"\n", b" ") for line in lines], events.partitions
 
@@ -545,9 +722,11 @@ def main(argv):
     parser.add_argument("--events", type=int, default=300)
     parser.add_argument("--mode", choices=["mixed", "hot", "clean"], default="mixed")
     parser.add_argument("--domain", choices=["tenant", "case", "object", "task", "agent"])
+    parser.add_argument("--without", default="", help="features left out, of " + ", ".join(FEATURES))
     parser.add_argument("--out", required=True)
     given = parser.parse_args(argv)
-    policy, lines, partitions = generate(Options(given.seed, given.events, given.mode, given.domain))
+    policy, lines, partitions = generate(
+        Options(given.seed, given.events, given.mode, given.domain, filter(None, given.without.split(","))))
     os.makedirs(given.out, exist_ok=True)
     with open(os.path.join(given.out, "policy.yaml"), "w", encoding="utf-8") as file:
         file.write(policy)

@@ -17,6 +17,11 @@ class Act:
         self.measure_texts = {}   # limit -> what the record says; `sum: amount` is in the record already
         self.rule_keys = {}       # rule -> key, for `per` expressions
         self.missing = {}         # rule -> field of context_missing
+        self.amount = self.credential = None
+        self.labels, self.carries, self.claimed, self.gains = [], [], [], []
+        self.inherited = {}       # label -> Label, from task, agent, credential and parents
+        self.marked = []          # sources that hold more labels than fit
+        self.unknown_parents = []
 
     def subject_names(self):
         return [name for name, _ in self.subjects]
@@ -27,6 +32,7 @@ class Fact:
 
     def __init__(self, intent, act, t, order, state):
         self.intent, self.act, self.t, self.order, self.state = intent, act, t, order, state
+        self.given, self.marked = {}, False  # Its labels and gains as they were stored with it: label -> Label
 
     @property
     def counts(self):
@@ -110,6 +116,9 @@ class Domain:
         self.ended_tasks = {}     # task -> order of the record that ended it
         self.closed_objects = {}  # object -> order of the latest closing record
         self.saturated = set()
+        self.holders = {}         # ("task" | "agent" | "credential", name) -> Holder
+        self.observed = {}        # id -> the latest observed Fact
+        self.credentials = {}     # credential -> agents seen with it, in order
         self.order = 0
 
     def move(self, timestamp):

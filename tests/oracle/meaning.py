@@ -1,81 +1,70 @@
 """From an event to what it means: chain, principal, duties, objects, cases, keys, measures (S12, S13, S39, S41)."""
-from expr import Dec, ExprError, is_number, micro_of, text_of
+import re
+
 from history import Act
+from labels import put_labels
+from operators import INEXACT, INT64_MAX, INT64_MIN, MICRO, Absent, Dec, ExprError, Timestamp, is_number, micro_of, text_of
 from output import by_bytes, claimed_objects, subjects as subjects_out
 from policy import PHASES, TIERS
-from values import Num, is_identifier, parse_decimal, plain_micro, to_micro
+from values import NotDecimal, Num, TooLong, is_identifier, parse_decimal, plain_micro, to_micro
 
 KEY_BYTES_MAX = 256  # A key or a distinct value made by an expression.
 
 
 def argument(value):
-    """A value inside args, as an expression sees it."""
+    """A value inside args, as a condition sees it: a member that is null is absent."""
     if isinstance(value, Num):
         try:
             micro = to_micro(parse_decimal(value.text))
-        except Exception:
+        except (NotDecimal, TooLong):
             micro = None
-        if micro is None:
-            raise ExprError("number not exact in six places")
-        return Dec(micro)
-    if isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, list):
-        return [argument(item) for item in value]
-    raise ExprError("no value")
+        if re.fullmatch("-?[0-9]+", value.text) and INT64_MIN <= int(value.text) <= INT64_MAX:
+            return int(value.text)
+        return INEXACT if micro is None else Dec(micro)
+    if isinstance(value, dict):
+        return {name: argument(item) for name, item in value.items() if item is not None}
+    return [argument(item) for item in value] if isinstance(value, list) else value
 
 
 class Context:
-    """What an expression may read. `extra` holds object, case, duty, phase, tier where they are known."""
+    """What a condition may read. `extra` holds what a rule runs over: object, case, duty, phase, tier, and history."""
 
-    TEXTS = ("tenant", "agent", "task", "purpose", "tool", "action", "currency", "credential")
+    TEXTS = ("agent", "task", "purpose", "tool", "action", "currency", "credential", "case")
 
-    def __init__(self, event, act, extra=None, labels=True):
+    def __init__(self, event, act, extra=None, labels=None):
         self.event, self.act, self.extra, self.labels = event, act, extra or {}, labels
 
-    def get(self, path):
-        value = self._find(path)
+    def get(self, name):
+        value = self._find(name)
+        if isinstance(value, Absent):
+            raise value
         if value is None:
-            raise ExprError(f"{'.'.join(path)} is absent")
+            raise Absent(name)
         return value
 
-    def has(self, path):
-        if path[0] == "args":
-            value = self.event.get("args") or {}
-            for index, name in enumerate(path[1:]):
-                if not isinstance(value, dict):
-                    raise ExprError("not an object")
-                if value.get(name) is None:
-                    if index + 2 < len(path):
-                        raise ExprError(f"{name} is absent")
-                    return False
-                value = value[name]
-            return True
-        return self._find(path) is not None
+    def has(self, name):
+        return self._find(name) is not None
 
-    def _find(self, path):
-        first = path[0]
-        if first == "args":
-            value = self.event.get("args")
-            for name in path[1:]:
-                value = value.get(name) if isinstance(value, dict) else None
-            return None if value is None else argument(value)
-        if first in self.extra:
-            return self.extra[first]
-        if first in self.TEXTS:
-            return self.event.get(first)
-        if first in ("amount", "confidence"):
-            micro = self.event.get(first + "_micro")
+    def _find(self, name):
+        if name in self.extra:
+            return self.extra[name]
+        if name in self.TEXTS:
+            return self.event.get(name)
+        if name in ("amount", "confidence"):
+            micro = self.event.get(name + "_micro")
             return None if micro is None else Dec(micro)
-        if first == "principal":
-            return self.act.principal
-        if first == "depth":
-            return self.act.depth
-        if first == "labels":
-            return (self.event.get("labels") or []) if self.labels else []
-        if first == "object":
+        if name == "args":
+            value = self.event.get("args")
+            return None if value is None else argument(value)
+        if name == "labels":
+            return (self.event.get("labels") or []) if self.labels is None else self.labels
+        if name == "object":
             return next(iter(claimed_objects(self.event)), None)
-        return self.event.get("case") if first == "case" else None
+        if name.startswith("task."):
+            return getattr(self.act.recorded_task, name[5:], None)
+        if name == "now":
+            return Timestamp(self.act.now * 10 ** 6)
+        return getattr(self.act, name)  # tenant, principal, delegation, depth, duties
 
 
 def edges_for(tenant, task):
@@ -113,7 +102,7 @@ def put_subjects(act, event, tenant):
     act.attributed = principal is not None
     act.principal = principal if act.attributed else "unattributed"
     delegators = [name for name in reached + claimed if name not in (act.agent, act.principal)]
-    act.depth = len(delegators)
+    act.depth, act.delegation = len(delegators), delegators
     credential = event.get("credential")
     roles = {}
     for name, role in [(act.agent, "agent")] + [(name, "delegator") for name in delegators] + [
@@ -139,13 +128,15 @@ def delegated(act, duty, now):
 
 
 def put_duties(act, event, policy):
-    """The matching entries of the catalogue; duties, phases and tier."""
+    """The matching entries of the catalogue; duties, phases and tier, with those of what the duties cause (S23)."""
     context = Context(event, act)
     entries = [entry for entry in policy.catalogue if entry.names(event.get("tool"), event.get("action"))
                and (entry.when is None or entry.when.true_or_error(context))]
-    act.duties = by_bytes(entry.duty for entry in entries)
-    act.phases = [phase for phase in PHASES if any(entry.phase == phase for entry in entries)]
-    tiers = [entry.tier for entry in entries if entry.tier]
+    caused = policy.effects({entry.duty for entry in entries})
+    act.duties = by_bytes({entry.duty for entry in entries} | caused)
+    telling = entries + [entry for entry in policy.catalogue if entry.duty in caused]
+    act.phases = [phase for phase in PHASES if any(entry.phase == phase for entry in telling)]
+    tiers = [entry.tier for entry in telling if entry.tier]
     if entries and not act.attributed:
         tiers.append("high")
     act.tier = max(tiers, key=TIERS.index) if tiers else None
@@ -200,7 +191,23 @@ def applies(rule, act):
         return bool(shared_elements(rule, act))
     if rule.kind == "requires":
         return rule.before in act.duties
+    if rule.kind == "sequence":
+        return serves(act, rule.steps[-1])
     return bool(act.duties) and (rule.of is None or any(duty in rule.of for duty in act.duties))
+
+
+def serves(act, step):
+    """Whether an act does a step itself: its duty, or a label that it carries or gains."""
+    return step[6:] in act.carries or step[6:] in act.gains if step.startswith("label:") else step in act.duties
+
+
+def keyed(rule, act):
+    """Whether an act needs a key for a rule: it is judged by it, or counts for it later."""
+    if rule.kind == "requires":
+        return rule.needs in act.duties or rule.before in act.duties
+    if rule.kind == "sequence":
+        return any(serves(act, step) for step in rule.steps)
+    return bool(act.duties) if rule.kind in ("gate", "condition") else applies(rule, act)
 
 
 def shared_elements(rule, act):
@@ -213,8 +220,11 @@ def extra_of(rule, act, key=None):
         named = [] if rule.phases else shared_elements(rule, act)
     elif rule.kind == "requires":
         named = [rule.before] if rule.before in act.duties else []
+    elif rule.kind == "sequence":
+        named = [duty for duty in act.duties if duty == rule.steps[-1]]
     else:
-        named = [duty for duty in act.duties if rule.of is None or duty in rule.of]
+        of = getattr(rule, "of", None)
+        named = [duty for duty in act.duties if of is None or duty in of]
     extra = {"duty": named[0] if named else None, "tier": act.tier,
              "phase": min(act.phases, key=PHASES.index) if act.phases else None}
     if key is not None and rule.per in ("object", "case"):
@@ -225,10 +235,9 @@ def extra_of(rule, act, key=None):
 def put_rule_values(act, event, policy):
     """rule_keys, measures, and what is missing for rules that apply."""
     for rule in policy.rules:
-        at_work = applies(rule, act) or (rule.kind == "requires" and rule.needs in act.duties)
-        if not at_work:
+        if not keyed(rule, act):
             continue
-        context = Context(event, act, extra_of(rule, act))
+        context = Context(event, act, extra_of(rule, act), act.labels)
         if rule.per_expr:
             try:
                 value = rule.per_expr.value(context)
@@ -236,21 +245,22 @@ def put_rule_values(act, event, policy):
                     act.rule_keys[rule.name] = value
             except ExprError:
                 pass
-        if not applies(rule, act):
+        if rule.kind in ("gate", "condition") or not applies(rule, act):
             continue
         missing = act.missing.setdefault(rule.name, set())
         if rule.per is not None and not keys_of(rule, act):
             missing.add(f"{rule.name}:{rule.per}")
-        if rule.by == ["task"] and act.task is None:
+        if (rule.by == ["task"] or rule.in_task) and act.task is None:
             missing.add(f"{rule.name}:task")
         if rule.kind == "limit" and rule.expr:
-            put_measure(rule, act, event, context, missing)
+            put_measure(rule, act, event, context, policy)
 
 
-def put_measure(rule, act, event, context, missing):
+def put_measure(rule, act, event, context, policy):
+    missing = act.missing[rule.name]
     if rule.aggregate == "sum" and rule.text == "amount" and "amount" in event.inexact:
         act.unaddable.add(rule.name)
-        put_currency(rule, act, event)
+        put_currency(rule, act, event, policy)
         return
     try:
         value = rule.expr.value(context)
@@ -265,18 +275,34 @@ def put_measure(rule, act, event, context, missing):
     except ExprError:
         missing.add(f"{rule.name}:{'distinct' if rule.aggregate == 'distinct' else rule.text}")
         return
-    if rule.text != "amount":
-        act.measure_texts[rule.name] = plain_micro(micro_of(value))
-    if micro_of(value) < 0:
+    micro = micro_of(value)
+    if micro < 0:
         act.negative.add(rule.name)
-    put_currency(rule, act, event)
+    rate = put_currency(rule, act, event, policy)
+    if rate is not None:
+        micro = -(-micro * rate // MICRO)  # Rounded up: never under-counted.
+    if not INT64_MIN <= micro <= INT64_MAX:
+        act.unaddable.add(rule.name)
+        act.out_of_range.add(rule.name)
+        return
+    if rate is not None or rule.text != "amount" and rule.rates is None:
+        act.measure_texts[rule.name] = plain_micro(micro)
     if rule.name not in act.negative and rule.name not in act.mismatched:
-        act.measures[rule.name] = micro_of(value)
+        act.measures[rule.name] = micro
 
 
-def put_currency(rule, act, event):
-    if rule.currency is not None and event.get("currency") != rule.currency:
+def put_currency(rule, act, event, policy):
+    """The rate in micro-units, where the rule has rates and they know the currency."""
+    currency = event.get("currency")
+    if rule.rates is None:
+        if rule.currency is not None and currency != rule.currency:
+            act.mismatched.add(rule.name)
+        return None
+    table = policy.rates[rule.rates]
+    if currency is None or currency != table["to"] and (currency == "to" or currency not in table):
         act.mismatched.add(rule.name)
+        return None
+    return MICRO if currency == table["to"] else to_micro(parse_decimal(table[currency]))
 
 
 def keys_of(rule, act):
@@ -297,11 +323,14 @@ def keys_of(rule, act):
 def understand(event, tenant, domain, policy):
     """(Act, derived)."""
     act = Act()
+    act.now, act.recorded_task = domain.now, tenant.tasks.get(event.get("task"))
+    act.amount, act.credential = event.get("amount_micro"), event.get("credential")
     act.tenant, act.agent, act.task = tenant.name, event.get("agent"), event.get("task")
     act.currency = event.get("currency")
-    act.negative, act.mismatched, act.unaddable = set(), set(), set()
+    act.negative, act.mismatched, act.unaddable, act.out_of_range = set(), set(), set(), set()
     put_subjects(act, event, tenant)
     entries = put_duties(act, event, policy)
+    put_labels(act, event, (tenant, domain), policy, entries)
     derived = put_keys(act, event, domain, entries)
     put_rule_values(act, event, policy)
     return act, derived

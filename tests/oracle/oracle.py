@@ -13,10 +13,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from event import COPIED, decode, placement, read
 from history import CONFIRMED, LATE, RELEASED, RESERVED, Domain, Edge, Fact, Remembered, Task, Tenant
-from meaning import delegated, understand
+from labels import give
+from meaning import Context, delegated, understand
+from operators import ExprError, truth
 from output import Place, action_digest, described, drop_empty, envelope, moved, reason, sha256_hex, tail, where
 from policy import Policy
-from rules import firings, reason_of, revocations, verdict_of
+from rules import firings, judge_gate, present, reason_of, revocations, verdict_of
 from values import Refused, home, is_identifier, read_limits
 
 LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/model/limits.h")
@@ -129,7 +131,7 @@ class Oracle:
             self._bury(place, names, DeadLetter(*self._kind_first(event, min(problems))), event, raw)
 
     def _kind_first(self, event, problem):
-        if event.kind == "control" and event.get("control") in ("tick", "activate"):
+        if event.kind == "control" and not event.problems and event.get("control") in ("tick", "activate"):
             return "kind_unsupported", "control"
         return problem
 
@@ -183,9 +185,10 @@ class Oracle:
         act, digest = meaning
         data = drop_empty(where(names[0], names[1]) + [
             ("intent", event.id), ("attempt", 1), ("verdict", ruling["verdict"]),
-            ("duplicate", ruling.get("duplicate")), ("of", ruling.get("of")), ("stage", ruling.get("stage")),
+            ("duplicate", ruling.get("duplicate")), ("of", ruling.get("of")), ("scope", ruling.get("scope")),
+            ("would_be", ruling.get("would_be")), ("stage", ruling.get("stage")),
             ("authority_open", True), ("reasons", ruling["reasons"]), ("shadow", ruling.get("shadow")),
-            ("approvals", ruling.get("approvals"))] + described(event, act, digest), keep=("intent", "reasons"))
+            ("approvals", ruling.get("approvals")), ("findings", ruling.get("findings"))] + described(event, act, digest), keep=("intent", "reasons"))
         self._emit(place, "decision", data | tail(place, now))
         for index, (subject, why) in enumerate(ruling.get("revoked", []), 1):
             self._revocation(event, names, place, now, (index, subject, "rule", why))
@@ -213,6 +216,7 @@ class Oracle:
             return
         act, derived = understand(event, tenant, domain, self.policy)
         ruling = self._judge(event, act, derived, tenant, domain)
+        self._watch(event, act, ruling)
         known = Remembered(event, digest, act, now)
         known.verdict, known.decision_id = ruling["verdict"], place.id()
         domain.intents.setdefault(event.id, []).append(known)
@@ -221,10 +225,51 @@ class Oracle:
         order = domain.next_order()
         if "stage" not in ruling:
             domain.attempts.add(Fact(event.id, act, now, order, "attempt"))
+            ruling["findings"] = self._shared(act, domain)
         if ruling["verdict"] == "allow":
             known.fact = Fact(event.id, act, now, order, RESERVED)
             domain.facts.add(known.fact)
+            unfit = "would_be" in ruling and self._unfit(act)
+            give(known.fact, tenant, domain, self.policy, unfit)
+            if "would_be" in ruling:
+                self._saturate(act, domain)
         self._decision(event, names, place, now, ruling, (act, digest))
+
+    def _unfit(self, act):
+        """An act that counts though its labels do not fit, or those of a source did not."""
+        return self.policy.keeps_labels and (act.overflow or bool(act.marked))
+
+    def _scope(self, event, act):
+        """The strictest match; one that errors is enforced (S29)."""
+        context, modes = Context(event, act), []
+        for scope in self.policy.scopes:
+            try:
+                modes += [scope.mode] if truth(scope.match.value(context)) else []
+            except ExprError:
+                modes.append("enforce")
+        return next((mode for mode in ("enforce", "shadow", "detect") if mode in modes), "enforce")
+
+    def _watch(self, event, act, ruling):
+        """Where a scope only watches, what would be denied is told and allowed; a quarantine stands."""
+        scope = self._scope(event, act)
+        if scope != "enforce" and ruling["verdict"] != "allow" \
+                and not any(why["code"] == "quarantined" for why in ruling["reasons"]):
+            ruling.update(would_be=ruling["verdict"], scope=scope, verdict="allow", revoked=[], approvals=[])
+
+    def _shared(self, act, domain):
+        """The finding of S14, on the first act of an agent with a credential that others were seen with."""
+        if act.credential is None:
+            return []
+        seen = domain.credentials.setdefault(act.credential, [])
+        if act.agent in seen:
+            return []
+        others = sorted(seen[:self.limits["CREDENTIAL_AGENTS_MAX"]], key=lambda name: name.encode())
+        seen.append(act.agent)
+        first = {name: min((fact for fact in domain.facts.by_subject.get(name, [])
+                            if fact.act.agent == name and fact.act.credential == act.credential),
+                           key=lambda fact: fact.order, default=None) for name in others}
+        return [drop_empty([("code", "shared_credential"), ("subject", name),
+                            ("intent", first[name].intent if first[name] else None)]) for name in others]
 
     def _live(self, known, now):
         return known if known is not None and now - known.t < self.policy.horizon else None
@@ -248,6 +293,10 @@ class Oracle:
         five = [("bad_identifier", name) for name in derived["bad"]] + ([] if act.duties else [("no_duty", None)])
         if five:
             return self._stop(5, five)
+        gates = {rule.name: judge_gate(rule, act, event, domain) for rule in self.policy.rules
+                 if rule.kind in ("gate", "condition") and "history" not in rule.reads}
+        for name, judged in gates.items():
+            act.missing[name] = {f"{name}:{field}" for field in judged.missing}
         shadow = self._shadow_missing(act)
         six = self._context(event, act, derived, tenant, domain)
         if six:
@@ -255,7 +304,7 @@ class Oracle:
         seven = self._bounds(event, act, domain)
         if seven:
             return self._stop(7, seven, shadow)
-        return self._rules(event, act, domain, shadow)
+        return self._rules(event, act, domain)
 
     def _stop(self, stage, problems, shadow=()):
         problems = sorted(set(problems), key=lambda one: (one[0].encode(), (one[1] or "").encode()))
@@ -272,11 +321,11 @@ class Oracle:
     def _context(self, event, act, derived, tenant, domain):
         """Stage 6."""
         now, found = domain.now, []
-        have = {"object": act.objects, "case": act.cases, "principal": act.attributed}
-        for name in self.policy.require:
-            present = have[name] if name in have else event.get(name) is not None
-            if not present:
-                found.append(("context_missing", name))
+        found += [("context_missing", name) for name in self.policy.required(act) if not present(name, act, event)]
+        if self.policy.purposes is not None and event.get("purpose") not in self.policy.purposes:
+            found.append(("context_missing" if event.get("purpose") is None else "no_purpose", "purpose"))
+        found += [("not_entitled", pair) for pair in self._not_entitled(act)]
+        found += [("parent_unknown", id_) for id_ in act.unknown_parents]
         found += [("context_missing", name) for name in derived["missing"]]
         for rule in self.policy.rules:
             if rule.mode == "enforce":
@@ -291,6 +340,12 @@ class Oracle:
         if task:
             found += self._task_problems(task, act, now)
         return found
+
+    def _not_entitled(self, act):
+        if self.policy.entitle is None:
+            return []
+        return [duty if object_ is None else f"{duty} {object_}" for duty in act.duties for object_ in act.objects or [None]
+                if not any(one.covers((act.agent, act.principal), duty, object_) for one in self.policy.entitle)]
 
     def _task_problems(self, task, act, now):
         found = []
@@ -312,6 +367,9 @@ class Oracle:
                                    ("duties", len(act.duties), "INTENT_DUTIES_MAX")):
             if size > self.limits[bound]:
                 found.append(("limit_reached", field))
+        if act.overflow:
+            found.append(("limit_reached", "labels"))
+        found += [("limit_reached", name) for name in act.marked]
         for key, facts in self._binding(act, domain):
             if len(domain.bound_cases(facts) | set(act.cases)) > self.limits["KEY_CASES_MAX"]:
                 found.append(("limit_reached", "cases"))
@@ -322,6 +380,8 @@ class Oracle:
                 found.append(("amount_negative", "amount"))
             if rule.mode == "enforce" and rule.name in act.mismatched:
                 found.append(("currency_mismatch", "currency"))
+            if rule.mode == "enforce" and rule.name in act.out_of_range:
+                found.append(("amount_range", "amount"))
         return found
 
     def _binding(self, act, domain):
@@ -332,19 +392,29 @@ class Oracle:
             out.append((("task", act.task), domain.facts.by_task.get(act.task, [])))
         return out
 
-    def _rules(self, event, act, domain, shadow):
+    def _rules(self, event, act, domain):
         """Stage 8."""
-        fired = [(rule, found) for rule in self.policy.rules if (found := firings(rule, act, event, domain))]
+        fired, late = [], []
+        for rule in self.policy.rules:
+            found = firings(rule, act, event, domain)
+            if found and rule.then is not None:
+                fired.append((rule, found))
+            if rule.kind == "gate" and "history" in rule.reads:
+                missing = judge_gate(rule, act, event, domain).missing
+                act.missing[rule.name] = {f"{rule.name}:{field}" for field in missing}
+                late += [("context_missing", field) for field in act.missing[rule.name] if rule.mode == "enforce"]
+        late = [reason(code, field) for code, field in sorted(late, key=lambda one: one[1].encode())]
+        shadow = self._shadow_missing(act)
         enforced = [(rule, found) for rule, found in fired if rule.mode == "enforce"]
-        verdict = verdict_of([rule.then for rule, _ in enforced])
+        verdict = verdict_of([rule.then for rule, _ in enforced] + ["deny"] * len(late))
         shadows = shadow + [(rule.name, reason_of(rule, found)) for rule, found in fired if rule.mode == "shadow"]
         approvals = []
         if verdict == "escalate":
             approvals = [{"rule": rule.name, "count": int(rule.approvals.get("count", 1)),
                           "from": rule.approvals.get("from", [])} for rule, _ in enforced if rule.then == "escalate"]
-        return {"verdict": verdict, "reasons": [reason_of(rule, found) for rule, found in enforced],
+        return {"verdict": verdict, "reasons": late + [reason_of(rule, found) for rule, found in enforced],
                 "shadow": [why for _, why in sorted(shadows, key=lambda one: one[0].encode())], "approvals": approvals,
-                "revoked": revocations([(rule, found) for rule, found in enforced if rule.then == "revoke"])}
+                "revoked": revocations([(rule, found) for rule, found in enforced if rule.then == "revoke"], act.agent)}
 
     # ---- other kinds
 
@@ -367,18 +437,29 @@ class Oracle:
         act, derived = understand(event, tenant, domain, self.policy)
         self._note(event, domain, now)
         findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]
-        fired = [(rule, found) for rule in self.policy.rules
-                 if rule.mode == "enforce" and (rule.then == "revoke" or rule.kind == "separation" and rule.then == "deny")
+        if self.policy.keeps_labels and act.overflow:
+            findings.append({"code": "limit_reached", "field": "labels"})
+        fired = [(rule, found) for rule in self.policy.rules if self._revokes(rule)
                  and (found := firings(rule, act, event, domain, intent=False))]
+        findings += self._shared(act, domain)
         self._recorded(event, names, place, now, described(event, act, digest), findings=findings)
-        for index, (subject, why) in enumerate(revocations(fired), 1):
+        watched = self._scope(event, act) != "enforce"
+        for index, (subject, why) in enumerate([] if watched else revocations(fired, act.agent), 1):
             self._revocation(event, names, place, now, (index, subject, "rule", why))
-        domain.facts.add(Fact(event.id, act, now, domain.next_order(), CONFIRMED))
+        fact = Fact(event.id, act, now, domain.next_order(), CONFIRMED)
+        domain.facts.add(fact)
+        domain.observed[event.id] = fact
+        give(fact, tenant, domain, self.policy, self._unfit(act))
         self._saturate(act, domain)
+
+    def _revokes(self, rule):
+        """Whether a rule that fires for an observed act takes back what its subjects hold."""
+        return rule.mode == "enforce" and (
+            rule.then == "revoke" or rule.kind in ("separation", "sequence") and rule.then == "deny")
 
     def _incomplete(self, act, derived):
         """What an observed act lacks: catalogue objects and cases, keys and values of rules in force."""
-        found = derived["missing"] | derived["bad"]
+        found = derived["missing"] | derived["bad"] | set(act.unknown_parents)
         for rule in self.policy.rules:
             if rule.mode == "enforce":
                 found |= act.missing.get(rule.name, set())
@@ -404,16 +485,17 @@ class Oracle:
         if known is None:
             raise DeadLetter("intent_unknown")
         self._note(event, domain, now)
-        effect, finding = self._outcome_effect(known, result, event.source == known.agent, domain)
+        effect, finding = self._outcome_effect(known, result, event.source == known.agent, (tenant, domain))
         self._recorded(event, names, place, now, more + [("effect", effect)],
                        findings=[{"code": finding, "intent": known.id}] if finding else None)
 
-    def _outcome_effect(self, known, result, own, domain):
-        fact = known.fact
+    def _outcome_effect(self, known, result, own, where_):
+        fact, (tenant, domain) = known.fact, where_
         if result == "executed":
             if fact is None:
                 known.fact = Fact(known.id, known.act, domain.now, domain.next_order(), CONFIRMED)
                 domain.facts.add(known.fact)
+                give(known.fact, tenant, domain, self.policy, self._unfit(known.act))
                 self._saturate(known.act, domain)
                 return LATE, "executed_without_allow"
             before, fact.state = fact.state, CONFIRMED

@@ -1,6 +1,10 @@
-"""Judgement by the rules (S17, S43, S19, S21)."""
+"""Judgement by the rules (S17 to S21, S43)."""
+import itertools
+
+from functions import History
 from history import since
-from meaning import Context, applies, extra_of, keys_of, shared_elements
+from meaning import Context, applies, extra_of, keys_of, serves, shared_elements
+from operators import Absent
 from output import drop_empty
 from values import plain_micro
 
@@ -24,6 +28,11 @@ def parties(rule, act):
     return out
 
 
+def facts_of(party, domain):
+    name, role = party
+    return domain.facts.all if name is None else domain.facts.of_party(name, role)
+
+
 def has_key(rule, fact, key):
     return key in keys_of(rule, fact.act)
 
@@ -32,10 +41,18 @@ def evidence(pairs):
     return [{"intent": fact.intent, "agent": fact.act.agent, "duty": duty, "time": fact.t} for fact, duty in pairs]
 
 
+def history(rule, act, domain, party, key):
+    """What `history` is for a subject and key under test: counting facts with duties, within the rule's window."""
+    if rule.per is not None and key is None:
+        return Absent(rule.per)
+    facts = since(facts_of(party, domain), domain.now, rule.within)
+    return History([fact for fact in facts if fact.counts and fact.act.duties and has_key(rule, fact, key)], domain.now)
+
+
 def separation(rule, act, domain, excused):
     here = shared_elements(rule, act)
-    for name, role in parties(rule, act):
-        facts = since(domain.facts.of_party(name, role), domain.now, rule.within)
+    for party in parties(rule, act):
+        facts = since(facts_of(party, domain), domain.now, rule.within)
         for key in keys_of(rule, act):
             closed = domain.closed_before(rule, key)
             first = {}
@@ -44,29 +61,29 @@ def separation(rule, act, domain, excused):
                     for element in shared_elements(rule, fact.act):
                         if element not in first or fact.order < first[element].order:
                             first[element] = fact
-            if len(set(here) | set(first)) > rule.at_most and not excused(key):
+            if len(set(here) | set(first)) > rule.at_most and not excused(party, key):
                 rest = sorted((element for element in first if element not in here), key=lambda e: e.encode())
-                yield Firing(name, key, {"evidence": evidence([(first[element], element) for element in rest])})
+                yield Firing(party[0], key, {"evidence": evidence([(first[element], element) for element in rest])})
 
 
 def requires(rule, act, domain, excused):
-    for name, role in parties(rule, act) if rule.by else [(None, None)]:
-        facts = domain.facts.all if name is None else domain.facts.of_party(name, role)
+    for party in parties(rule, act) if rule.by else [(None, None)]:
+        facts = facts_of(party, domain)
         for key in keys_of(rule, act):
             earlier = any(fact.counts and rule.needs in fact.act.duties and has_key(rule, fact, key) for fact in facts)
-            if not earlier and not excused(key):
-                yield Firing(name, key, {})
+            if not earlier and not excused(party, key):
+                yield Firing(party[0], key, {})
 
 
 def limit(rule, act, domain, excused):
-    history = domain.attempts if rule.attempts else domain.facts
+    attempts = domain.attempts if rule.attempts else domain.facts
     for name, role in parties(rule, act):
-        facts = since(history.of_party(name, role), domain.now, rule.within)
+        facts = since(attempts.of_party(name, role), domain.now, rule.within)
         for key in keys_of(rule, act):
             counting = [fact for fact in facts if fact.counts and applies(rule, fact.act) and has_key(rule, fact, key)
                         and (rule.aggregate == "count" or rule.name in fact.act.measures)]
             value, text = aggregate(rule, act, counting)
-            if value > rule.max and not excused(key):
+            if value > rule.max and not excused((name, role), key):
                 named = [(fact, next(duty for duty in fact.act.duties if rule.attempts or not rule.of
                                      or duty in rule.of)) for fact in counting[-16:]]
                 yield Firing(name, key, {"count": len(counting), "value": text, "evidence": evidence(named)})
@@ -84,20 +101,120 @@ def aggregate(rule, act, counting):
     return number * 1_000_000, str(number)
 
 
-JUDGES = {"separation": separation, "requires": requires, "limit": limit}
+# ---- sequences
+
+def sequence(rule, act, domain, excused):
+    for party in [(None, None)] if rule.information else parties(rule, act):
+        for key in keys_of(rule, act):
+            served = complete(rule, act, domain, party, key)
+            if served is not None and not excused(party, key):
+                found = [(fact, step) for fact, step in zip(served, rule.steps) if fact is not None]
+                yield Firing(party[0], key, {"evidence": evidence(found)})
+
+
+def candidates(rule, act, domain, party, step):
+    """The facts that may serve a step, whatever their key and time."""
+    if not rule.information:
+        return facts_of(party, domain)
+    if step.startswith("label:"):
+        label = act.inherited.get(step[6:])
+        return label.origins if label else []
+    told = {fact.order for label in act.inherited.values() for fact in label.origins}
+    return [fact for fact in domain.facts.all if fact.order in told or act.task is not None and fact.act.task == act.task]
+
+
+def complete(rule, act, domain, party, key):
+    """For each step the fact that serves it, None for the new act itself; or None when the sequence is not complete."""
+    task, now = act.recorded_task, domain.now
+    over = rule.in_task and task is not None and (task.ended or task.expires is not None and now >= task.expires)
+    doing, fact, out = act, None, [None]
+    more = not rule.steps[-1].startswith("label:")  # Who does a duty step may serve the label steps right before it.
+    for step in reversed(rule.steps[:-1]):
+        if not (more and step.startswith("label:") and step[6:] in doing.carries):
+            earlier = [one for one in candidates(rule, act, domain, party, step)
+                       if not over and one.counts and serves(one.act, step) and has_key(rule, one, key)
+                       and (fact is None or one.order < fact.order) and (not rule.in_task or one.act.task == act.task)]
+            if not earlier:
+                return None
+            fact = max(earlier, key=lambda one: one.order)
+            doing, more = fact.act, not step.startswith("label:")
+        out.insert(0, fact)
+    if out[0] is not None and rule.within is not None and now - out[0].t >= rule.within:
+        return None
+    return out
+
+
+JUDGES = {"separation": separation, "requires": requires, "limit": limit, "sequence": sequence}
+
+
+# ---- gates and conditions
+
+class Judged:
+    """What a gate or condition came to: firings, and the absent fields that it names."""
+
+    def __init__(self):
+        self.fired, self.missing = [], []
+
+
+def combinations(rule, act):
+    """[(party, key, extra)] in the order subject, key, duty, object, case, phase; what there is none of is absent, once."""
+    def some(name, items):
+        return (items or [None]) if name in rule.reads else [None]
+    subjects = some("history", parties(rule, act))
+    keys = (keys_of(rule, act) or [None]) if rule.per is not None else [None]
+    objects = [None] if rule.per == "object" else some("object", act.objects)
+    cases = [None] if rule.per == "case" else some("case", act.cases)
+    for party, key, duty, object_, case, phase in itertools.product(
+            subjects, keys, some("duty", act.duties), objects, cases, some("phase", act.phases)):
+        extra = {"duty": duty, "object": key if rule.per == "object" else object_,
+                 "case": key if rule.per == "case" else case, "phase": phase, "tier": act.tier}
+        yield party, key, extra
+
+
+def judge_gate(rule, act, event, domain):
+    out, seen = Judged(), set()
+    for party, key, extra in combinations(rule, act):
+        past = Absent("history") if "history" in rule.reads and party is None \
+            else history(rule, act, domain, party, key) if "history" in rule.reads else None
+        extra["history"] = past
+        fires, absent = rule.when.outcome(Context(event, act, extra, act.labels))
+        if absent is not None and rule.kind == "gate":
+            out.missing.append(absent)
+        elif fires and (party, key) not in seen and not excuse(rule, act, event, domain.now, extra):
+            seen.add((party, key))
+            out.fired.append(Firing(party[0] if party else None, key, {}))
+    if out.fired and rule.kind == "gate":
+        out.missing += [name for name in rule.require if not present(name, act, event)]
+    if out.missing:
+        out.fired = []
+    return out
+
+
+def present(name, act, event):
+    have = {"object": act.objects, "case": act.cases, "principal": act.attributed}
+    return bool(have[name]) if name in have else event.get(name) is not None
+
+
+def excuse(rule, act, event, now, extra):
+    """`unless`, or an exception that still holds; only when true (S20)."""
+    context = Context(event, act, extra, act.attested)
+    return rule.unless is not None and rule.unless.is_true(context) \
+        or any(now < one.until and one.when.is_true(context) for one in rule.excepts)
 
 
 def firings(rule, act, event, domain, intent=True):
     """Every (subject, key) for which a rule fires."""
+    if rule.kind in ("gate", "condition"):
+        return judge_gate(rule, act, event, domain).fired
     if not applies(rule, act) or (intent and act.missing.get(rule.name)):
         return []
     if rule.kind == "limit" and rule.expr and rule.name not in act.measures:
         return []
 
-    def excused(key):
-        if rule.unless is None:
-            return False
-        return rule.unless.is_true(Context(event, act, extra_of(rule, act, key), labels=False))
+    def excused(party, key):
+        extra = extra_of(rule, act, key)
+        extra["history"] = history(rule, act, domain, party, key) if "history" in rule.reads else None
+        return excuse(rule, act, event, domain.now, extra)
     return list(JUDGES[rule.kind](rule, act, domain, excused))
 
 
@@ -113,14 +230,16 @@ def reason_of(rule, found):
         ("also", also), ("tags", rule.tags)])
 
 
-def revocations(fired):
-    """[(subject, reason)]: rules by name, subjects in order, a subject once with the firings that are its own."""
+def revocations(fired, agent=None):
+    """[(subject, reason)]: rules by name, subjects in order, a subject once with the firings that are its own; what a
+    sequence along information has no subject for falls to `agent`."""
     out, seen = [], set()
     for rule, found in fired:
-        for name in dict.fromkeys(one.subject for one in found):
+        for own in dict.fromkeys(one.subject for one in found):
+            name = agent if own is None and rule.kind == "sequence" else own
             if name is not None and name not in seen:
                 seen.add(name)
-                out.append((name, reason_of(rule, [one for one in found if one.subject == name])))
+                out.append((name, reason_of(rule, [one for one in found if one.subject == own])))
     return out
 
 
