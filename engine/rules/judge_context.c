@@ -155,7 +155,7 @@ static bool distinct_text(struct sunder_judge *judge, struct sunder_value *value
 static void convert(struct sunder_judge *judge, struct sunder_candidate *candidate)
 {
     const struct sunder_rates *rates = candidate->rule->rates;
-    if (rates == NULL || !candidate->value.exact) {
+    if (rates == NULL) {
         return;
     }
     const struct sunder_str currency = judge->event->currency;
@@ -164,8 +164,8 @@ static void convert(struct sunder_judge *judge, struct sunder_candidate *candida
         rate = sunder_str_equal(currency, rates->at[i].currency) ? rates->at[i].micro : 0;
     }
     candidate->foreign = rate == 0;
-    candidate->has_value = !candidate->foreign;
-    if (candidate->foreign) {
+    candidate->has_value = !candidate->foreign && candidate->value.exact;
+    if (!candidate->has_value) {
         return;
     }
     sunder_int128 product = (sunder_int128)candidate->value.micro * rate;
