@@ -329,19 +329,19 @@ static bool is_blank(char byte)
 }
 
 /* A name apart from its value, `? name`, is nothing that a configuration needs, and libfyaml 0.7.12 follows a dangling pointer
- * when a tab comes after it (corpus: apart_tab). Whether a quoted text or a block goes on here is not looked at. */
+ * when a tab comes after it (corpus: apart_tab). Whether it stands in a quoted text or a block is not looked at. */
 static bool is_name_apart(struct sunder_str text, uint32_t at)
 {
     if (text.at[at] != '?' || (at + 1 < text.len && !is_blank(text.at[at + 1]))) {
         return false;
     }
-    while (at > 0 && text.at[at - 1] != '\n' && text.at[at - 1] != '\r') {
-        at--;
-        if (!is_blank(text.at[at]) && strchr("-?:", text.at[at]) == NULL) {
-            return false;
+    do {
+        if (at == 0) {
+            return true;
         }
-    }
-    return true;
+        at--;
+    } while (text.at[at] == ' ' || text.at[at] == '\t');
+    return is_blank(text.at[at]) || strchr("-?:", text.at[at]) != NULL;
 }
 
 static enum sunder_err check_characters(struct builder *builder, struct sunder_str text)
@@ -357,7 +357,7 @@ static enum sunder_err check_characters(struct builder *builder, struct sunder_s
                 column,
                 len == 0 ? "a byte is not UTF-8 text (the file must be UTF-8, without control "
                            "characters)"
-                         : "a line that begins with \"? \" is not wanted: write `name: value`");
+                         : "a name apart from its value (\"? name\") is not wanted: write `name: value`");
         }
         bool newline = text.at[at] == '\n';
         line += newline ? 1 : 0;

@@ -140,9 +140,10 @@ static void what_hides_meaning_is_refused(void **state)
     is_refused_at(SUNDER_STR("a: *x\n"), 1, 5, "aliases");
     is_refused_at(SUNDER_STR("a: !!str 1\n"), 1, 10, "tags");
     is_refused_at(SUNDER_STR("a: 1\n---\nb: 1\n"), 2, 1, "second document");
-    is_refused_at(SUNDER_STR("? [a]\n: 1\n"), 1, 1, "begins with");
-    is_refused_at(SUNDER_STR("a:\n  - ? b:\t:"), 2, 5, "begins with");
-    is_refused_at(SUNDER_STR("a: b\r?"), 1, 6, "begins with");
+    is_refused_at(SUNDER_STR("? [a]\n: 1\n"), 1, 1, "name apart");
+    is_refused_at(SUNDER_STR("a:\n  - ? b:\t:"), 2, 5, "name apart");
+    is_refused_at(SUNDER_STR("a: b\r?"), 1, 6, "name apart");
+    is_refused_at(SUNDER_STR("a:\t: ? a:\t?"), 1, 6, "name apart");
     is_refused_at(SUNDER_STR("{[a]: 2}\n"), 1, 2, "a name cannot be a list or a map");
     is_refused_at(SUNDER_STR("{{a: 1}: 2}\n"), 1, 2, "a name cannot be a list or a map");
 }
@@ -150,7 +151,7 @@ static void what_hides_meaning_is_refused(void **state)
 static void a_question_is_no_name_apart(void **state)
 {
     (void)state;
-    struct sunder_doc root = parsed("a: what? why?\n?b: c\n");
+    struct sunder_doc root = parsed("a: what ? why ?\n?b: c\n");
     assert_int_equal(root.count, 2);
     assert_true(sunder_str_equal(root.entries[1].name, SUNDER_STR("?b")));
 }
