@@ -8,8 +8,11 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "consumers/clock.h"
+
 #define BIT(client) (1u << (client))
 #define CONSUMERS (BIT(BUS_CONSUMER) | BIT(BUS_HELPER) | BIT(BUS_READER))
+#define CUT_OFF_SESSIONS 4 /* A coordinator moves within one or two. */
 #define PRODUCERS (BIT(BUS_FAST) | BIT(BUS_TXN))
 
 /* fixed  Sunder's guarantees rest on it, so a configuration may not set it */
@@ -138,23 +141,41 @@ static void log_cb(const rd_kafka_t *client, int level, const char *facility, co
         text);
 }
 
+/* The library may fence itself: a static member that finds its coordinator again after its session, under a new id, is told that
+ * its old id is fenced. Then new clients help; a second process of this name is another matter. */
+static bool was_cut_off(const struct sunder_bus *bus)
+{
+    int64_t at_ms = atomic_load_explicit(&bus->cut_off_at_ms, memory_order_relaxed);
+    return at_ms != 0 && sunder_clock_ms() - at_ms < (int64_t)CUT_OFF_SESSIONS * bus->session_ms;
+}
+
+void bus_client_fatal(struct sunder_bus *bus, rd_kafka_t *client)
+{
+    char text[160];
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof text);
+    bool fenced = client == bus->consumer && cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID &&
+                  !was_cut_off(bus);
+    bus_trouble(bus,
+        fenced ? SUNDER_ERR_FENCED : SUNDER_ERR_IO,
+        (int)cause,
+        "%s: %s",
+        rd_kafka_name(client),
+        text);
+}
+
 static void error_cb(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
     struct sunder_bus *bus = opaque;
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        char text[160];
-        rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof text);
-        if (client == bus->txn) {
-            return; /* Its own calls see it, and know what to do. */
+        if (client != bus->txn) { /* Its own calls see it, and know what to do. */
+            bus_client_fatal(bus, client);
         }
-        bool fenced = client == bus->consumer && cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
-        bus_trouble(bus,
-            fenced ? SUNDER_ERR_FENCED : SUNDER_ERR_IO,
-            (int)cause,
-            "%s: %s",
-            rd_kafka_name(client),
-            text);
         return;
+    }
+    if (client == bus->consumer &&
+        (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+            code == RD_KAFKA_RESP_ERR__TIMED_OUT)) {
+        atomic_store_explicit(&bus->cut_off_at_ms, sunder_clock_ms(), memory_order_relaxed);
     }
     sunder_log_write(bus->options.log,
         &(struct sunder_log_line){SUNDER_LOG_WARNING, SUNDER_LOG_NO_PARTITION, "kafka_error", NULL},

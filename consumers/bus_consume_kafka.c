@@ -305,6 +305,11 @@ static void consumer_error(struct sunder_bus *bus, const rd_kafka_message_t *mes
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         return;
     }
+    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        bus_client_fatal(
+            bus, bus->consumer); /* Some come this way and not to the error callback. */
+        return;
+    }
     if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
         message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
         bus_trouble(bus,

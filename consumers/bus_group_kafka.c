@@ -14,7 +14,7 @@
 #include "consumers/clock.h"
 
 #define LOOKS_PER_SESSION 2
-#define ASTRAY_SESSIONS 4 /* A rebalance that goes well takes less than one. */
+#define ASTRAY_SESSIONS 3 /* A rebalance that goes well takes less than one. */
 
 enum sight {
     SIGHT_WELL,

@@ -114,6 +114,7 @@ struct sunder_bus {
     uint32_t taking;                  /* under lock: partitions wanted or answered */
     bool release_failed;              /* under lock */
     _Atomic int64_t checkpoint_at_ms; /* 0: none yet */
+    _Atomic int64_t cut_off_at_ms;    /* The consumer last lost a broker; 0: never */
     _Atomic int rejoin;               /* enum bus_rejoin */
     _Atomic int trouble;              /* enum sunder_err that poll shall give; SUNDER_OK */
     struct sunder_fail
@@ -133,6 +134,8 @@ enum sunder_err bus_client_new(struct sunder_bus *bus,
     enum bus_client client,
     struct rd_kafka_s **ret_client,
     struct sunder_fail *reterr_fail);
+/* Ends the bus for a fatal error of a client. */
+void bus_client_fatal(struct sunder_bus *bus, struct rd_kafka_s *client);
 /* Text, code and vendor code in one; gives `code` back. */
 enum sunder_err bus_fail(
     struct sunder_fail *reterr_fail, enum sunder_err code, int vendor, const char *format, ...)

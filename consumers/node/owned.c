@@ -129,8 +129,7 @@ void node_publish(struct node *node, struct node_owned *owned, bool flush)
     enum sunder_err err = sunder_partition_tend(owned->partition, flush, &fail);
     owned->blocked = err == SUNDER_ERR_RETRY;
     if (err == SUNDER_ERR_FULL) {
-        node_stop_partition(
-            node, owned, &fail, "make room on the disk of state_dir and start the node again");
+        node_stop_partition(node, owned, &fail, NODE_NEXT_ROOM);
     } else if (err != SUNDER_OK && err != SUNDER_ERR_RETRY) {
         node_stop_partition(node,
             owned,

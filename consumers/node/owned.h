@@ -10,6 +10,7 @@
 #include "consumers/node/node.h"
 
 #define NODE_SLOTS 16384u /* Sources in flight per partition: 50 ms at 300,000/s. A power of two. */
+#define NODE_NEXT_ROOM "make room on the disk of state_dir and start the node again"
 #define NODE_POISON_MAX 3u /* Refusals of one partition's messages before it is stopped. */
 #define NODE_STALL_MS                                                                              \
     60000 /* A loop that does not turn this long is dead: the group would never notice. */

@@ -117,8 +117,10 @@ static void start_fold(struct node *node, struct node_owned *owned)
         node_stop_partition(node,
             owned,
             &fail,
-            "start with the policy that made this state, or point state_dir to another folder: "
-            "state is rebuilt from Kafka");
+            err == SUNDER_ERR_FULL
+                ? NODE_NEXT_ROOM
+                : "start with the policy that made this state, or point state_dir to another "
+                  "folder: state is rebuilt from Kafka");
         return;
     }
     if (!check_ends(node, owned, &fail)) {
@@ -234,8 +236,9 @@ static void fold_one(struct node *node, const struct sunder_bus_record *record)
             node_stop_partition(node,
                 owned,
                 &fail,
-                err == SUNDER_ERR_UNSUPPORTED
-                    ? NULL
+                err == SUNDER_ERR_UNSUPPORTED ? NULL
+                : err == SUNDER_ERR_FULL
+                    ? NODE_NEXT_ROOM
                     : "compare the topic with a backup, or with sunder verify");
             return;
         }

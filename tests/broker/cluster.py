@@ -41,6 +41,7 @@ class Broker:
 
     def __init__(self, folder, properties=(), brokers=1, heap=None):
         self.folder = str(folder)
+        self.replicas = min(3, brokers)
         self.script = os.environ.get("SUNDER_KAFKA_LOCAL") or os.path.join(
             os.path.dirname(__file__), "..", "..", "ops", "kafka", "kafka-local")
         arguments = [f"message.max.bytes={EVENT_BYTES_MAX}", *properties]
@@ -68,17 +69,17 @@ class Broker:
         """Fresh topics: replay names the intents topic, so tests of bytes cannot have names of their own."""
         self.delete(TOPICS)
         self._create([
-            NewTopic(INTENTS, partitions, 1, config={
+            NewTopic(INTENTS, partitions, self.replicas, config={
                 "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(EVENT_BYTES_MAX), **topic_config}),
-            NewTopic(DECISIONS, partitions, 1),
-            NewTopic(REVOCATIONS, partitions, 1, config={"cleanup.policy": "compact"}),
-            NewTopic(DEAD_LETTERS, 1, 1, config={"max.message.bytes": str(EVENT_BYTES_MAX)}),
+            NewTopic(DECISIONS, partitions, self.replicas),
+            NewTopic(REVOCATIONS, partitions, self.replicas, config={"cleanup.policy": "compact"}),
+            NewTopic(DEAD_LETTERS, 1, self.replicas, config={"max.message.bytes": str(EVENT_BYTES_MAX)}),
         ])
         return partitions
 
     def create(self, name, partitions):
         """One more topic, with the broker's own settings."""
-        self._create([NewTopic(name, partitions, 1)])
+        self._create([NewTopic(name, partitions, self.replicas)])
 
     def _known(self):
         return set(self.admin.list_topics(timeout=10).topics)
