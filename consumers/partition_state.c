@@ -23,6 +23,7 @@ static const struct sunder_store_table TABLES[] = {
     {SUNDER_TABLE_KEY, "key"},
     {SUNDER_TABLE_SERIES, "series"},
     {SUNDER_TABLE_MEMBER, "member"},
+    {SUNDER_TABLE_LABEL, "label"},
 };
 _Static_assert(sizeof TABLES / sizeof TABLES[0] == SUNDER_TABLE_END - 1, "every table has a name");
 

@@ -185,6 +185,26 @@ static enum sunder_err measures(const struct sunder_judge *judge, struct sunder_
     return SUNDER_OK;
 }
 
+/* Labels as they came together (S16). */
+static enum sunder_err flow(const struct sunder_judge *judge, struct sunder_decision *record)
+{
+    const struct {
+        struct sunder_strs *names;
+        uint8_t bits;
+        uint8_t without;
+    } lists[] = {
+        {&record->carries, SUNDER_LABEL_CARRIED, 0},
+        {&record->claimed, SUNDER_LABEL_CLAIMED, SUNDER_LABEL_GIVEN},
+        {&record->gains, SUNDER_LABEL_GAINED, 0},
+    };
+    record->labels = judge->labels;
+    for (size_t i = 0; judge->flow.all.count != 0 && i < sizeof lists / sizeof lists[0]; i++) {
+        SUNDER_TRY(sunder_flow_names(
+            &judge->flow, judge->state.arena, lists[i].bits, lists[i].without, lists[i].names));
+    }
+    return SUNDER_OK;
+}
+
 enum sunder_err sunder_answer_act(const struct sunder_step *step, struct sunder_decision *record)
 {
     const struct sunder_judge *judge = &step->judge;
@@ -196,7 +216,9 @@ enum sunder_err sunder_answer_act(const struct sunder_step *step, struct sunder_
     record->cases = (struct sunder_strs){judge->cases, judge->case_count};
     record->phases = judge->phases;
     record->tier = judge->tier;
-    struct sunder_str *duties = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, judge->duty_count);
+    SUNDER_TRY(flow(judge, record));
+    struct sunder_str *duties =
+        SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, judge->duty_count);
     if (duties == NULL) {
         return SUNDER_ERR_FULL;
     }

@@ -39,6 +39,11 @@ static enum sunder_err findings(const struct sunder_step *step, const struct sun
     if (trouble->object_errors) {
         SUNDER_TRY(find(step, record, SUNDER_STR("object")));
     }
+    for (uint32_t i = 0; i < judge->flow.parent_count; i++) {
+        if (!judge->flow.parents[i].known) {
+            SUNDER_TRY(find(step, record, judge->flow.parents[i].id));
+        }
+    }
     for (const struct sunder_reason_node *node = judge->reasons; node != NULL; node = node->next) {
         SUNDER_TRY(find(step, record, node->reason.field));
     }

@@ -1,5 +1,5 @@
 #include "engine/engine.h"
-#include "engine/fold_fact.h"
+#include "engine/fold_label.h"
 #include "engine/rules/judge.h"
 
 #include "engine/base/decimal.h"
@@ -106,12 +106,12 @@ static bool saturates(const struct sunder_decision *decision)
     return false;
 }
 
-/* Whether anything in state will lead to the position: a rule's evidence, or the idempotency key. */
+/* Whether anything in state will lead to the position: a rule's evidence, a label's origin, or the idempotency key. */
 static bool is_led_to(const struct fold *fold, const struct sunder_record *record)
 {
     const struct sunder_policy *policy = fold->state.policy;
     bool counts = record->state != SUNDER_FACT_NONE || (record->reached_rules && policy->counts_attempts);
-    bool asked = policy->rules_any.count != 0 || (record->phases != 0 && policy->rules_by_phase.count != 0);
+    bool asked = policy->keeps_labels || policy->rules_any.count != 0 || (record->phases != 0 && policy->rules_by_phase.count != 0);
     for (uint32_t i = 0; i < record->duty_count && !asked; i++) {
         asked = policy->asked[record->duties[i]] != 0 || policy->rules_by_duty[record->duties[i]].count != 0;
     }
@@ -133,6 +133,7 @@ static enum sunder_err fold_decision(const struct fold *fold)
     if (is_led_to(fold, &record)) {
         SUNDER_TRY(sunder_record_refer(&fold->state, &record));
     }
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record, saturates(decision)));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
         SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
@@ -153,19 +154,25 @@ static enum sunder_err fold_observed(const struct fold *fold)
     SUNDER_TRY(record_of(fold, &record));
     record.state = SUNDER_FACT_CONFIRMED;
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
+    SUNDER_TRY(
+        sunder_record_index_observed(&fold->state, fold->domain, record.intent, record.position));
+    bool marks = saturates(fold->record);
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record, marks));
     struct sunder_fact_work work = {
-        .change = SUNDER_FACT_ADD, .saturate = saturates(fold->record), .judged = fold->record->judged};
+        .change = SUNDER_FACT_ADD, .saturate = marks, .judged = fold->record->judged};
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 
 /* A late fact is a new fact, at the outcome's position and time; the intent's id points to it from now on (S8). */
 static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *record)
 {
+    uint64_t decided = record->position;
     record->position = (uint64_t)fold->record->source.offset;
     record->fact_ms = fold->record->stream_time_ms;
     record->state = SUNDER_FACT_CONFIRMED;
     SUNDER_TRY(sunder_record_remember(&fold->state, record, true));
     SUNDER_TRY(sunder_record_refer(&fold->state, record));
+    SUNDER_TRY(sunder_fold_late_labels(&fold->state, fold->scope, decided, record));
     struct sunder_fact_work work = {.change = SUNDER_FACT_ADD};
     return sunder_fact_apply(&fold->state, fold->scope, record, work);
 }
@@ -252,6 +259,10 @@ static enum sunder_err fold_task(const struct fold *fold)
     if (record->task_state == SUNDER_TASK_ENDED) {
         task.ended = true;
         task.ended_at = record->source.offset;
+        if (fold->state.policy->keeps_labels) {
+            SUNDER_TRY(
+                sunder_labels_drop(&fold->state, fold->domain, SUNDER_HOLDER_TASK, record->task));
+        }
     } else if (record->task_state != SUNDER_TASK_RENEWED) {
         task.principal = record->principal.at != NULL ? record->principal : task.principal;
         task.purpose = record->purpose.at != NULL ? record->purpose : task.purpose;

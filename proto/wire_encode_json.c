@@ -326,6 +326,9 @@ static void put_act(struct sunder_json_out *out, const struct sunder_decision *d
         put_amount(out, &decision->confidence);
     }
     PUT_LIST(out, ",\"labels\":", decision->labels);
+    PUT_LIST(out, ",\"carries\":", decision->carries);
+    PUT_LIST(out, ",\"claimed\":", decision->claimed);
+    PUT_LIST(out, ",\"gains\":", decision->gains);
     PUT_LIST(out, ",\"parents\":", decision->parents);
     PUT_OPTIONAL(out, ",\"key\":", decision->idempotency_key);
     PUT_LIST(out, ",\"duties\":", decision->duties);

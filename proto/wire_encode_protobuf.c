@@ -75,6 +75,9 @@ enum {
     RECORD_SCOPE = 60,
     RECORD_WOULD_BE = 61,
     RECORD_WOULD_ALLOW = 70,
+    RECORD_CARRIES = 64,
+    RECORD_CLAIMED = 65,
+    RECORD_GAINS = 66,
 
     GIVEN_NAMES = 1,
     SUBJECTS_AGENT = 1,
@@ -281,6 +284,9 @@ static void put_act(struct sunder_protobuf_out *out, const struct sunder_decisio
     put_optional(out, RECORD_CURRENCY, decision->currency);
     put_amount(out, RECORD_CONFIDENCE, &decision->confidence);
     put_texts(out, RECORD_LABELS, decision->labels);
+    put_texts(out, RECORD_CARRIES, decision->carries);
+    put_texts(out, RECORD_CLAIMED, decision->claimed);
+    put_texts(out, RECORD_GAINS, decision->gains);
     put_texts(out, RECORD_PARENTS, decision->parents);
     put_optional(out, RECORD_KEY, decision->idempotency_key);
     put_given(out, RECORD_DUTIES, decision->duties.count != 0, decision->duties);

@@ -257,6 +257,9 @@ static void read_act(struct sunder_record_reader *reader,
     decision->currency = sunder_record_text(data, "currency");
     decision->confidence = read_amount(reader, data, "confidence");
     decision->labels = sunder_record_strs(reader, data, "labels");
+    decision->carries = sunder_record_strs(reader, data, "carries");
+    decision->claimed = sunder_record_strs(reader, data, "claimed");
+    decision->gains = sunder_record_strs(reader, data, "gains");
     decision->parents = sunder_record_strs(reader, data, "parents");
     decision->idempotency_key = sunder_record_text(data, "key");
     decision->duties = sunder_record_strs(reader, data, "duties");

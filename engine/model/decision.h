@@ -227,7 +227,10 @@ struct sunder_decision {
     struct sunder_amount amount;
     struct sunder_str currency;
     struct sunder_amount confidence;
-    struct sunder_strs labels;
+    struct sunder_strs labels;  /* All of S16; byte order from here ... */
+    struct sunder_strs carries; /* of the event and the catalogue */
+    struct sunder_strs claimed; /* those of `carries` that only the event names */
+    struct sunder_strs gains;   /* ... to here. */
     struct sunder_strs parents;
     struct sunder_str idempotency_key;
     struct sunder_strs duties; /* Byte order. */

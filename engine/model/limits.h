@@ -22,6 +22,14 @@
 #define SUNDER_INTENT_DUTIES_MAX 32      /* Duties of one intent. */
 #define SUNDER_KEY_CASES_MAX 64          /* Open cases bound to one object or one task. */
 
+/* Labels (S16): what one task, agent or credential keeps. One row of state each, read and written by every act of its holder, so the row has to stay small. */
+#define SUNDER_HOLDER_LABELS_MAX                                                                   \
+    64 /* A policy seldom has more than ten; a row of full-length labels still fits. */
+#define SUNDER_LABEL_ORIGINS_MAX                                                                   \
+    16 /* Facts that a label came from: the latest ones, as in the evidence of a limit. */
+#define SUNDER_CREDENTIAL_AGENTS_MAX                                                               \
+    16 /* Agents seen with one credential that a finding names; two are one too many. */
+
 /* Time */
 #define SUNDER_HORIZON_MS_DEFAULT 604800000 /* S7: 7 days. */
 

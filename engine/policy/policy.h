@@ -23,6 +23,22 @@ struct sunder_catalogue_entry {
     const struct sunder_expr *case_id;
     const struct sunder_expr *when;
     bool shared;
+    struct sunder_strs
+        labels; /* S16: what the act carries in, and what it acquires (S24). Byte order, no repeats. */
+    struct sunder_strs gains;
+    bool tells_effects; /* It says `causes`, if only that there are none. */
+    const struct sunder_duty_id *causes;
+    uint32_t cause_count;
+};
+
+/* S23: all that one duty causes, nearest first. via[i] is what causes at[i]: the duty itself, or an earlier one.
+ * phases, tier  those of the caused duties */
+struct sunder_effects {
+    const uint16_t *at;
+    const uint16_t *via;
+    uint32_t count;
+    uint32_t phases;
+    enum sunder_tier tier;
 };
 
 enum sunder_rule_kind {
@@ -109,6 +125,8 @@ struct sunder_policy {
     uint32_t duty_count;
     const struct sunder_catalogue_entry *entries; /* File order. */
     uint32_t entry_count;
+    const struct sunder_effects *effects; /* By duty; NULL when nothing causes anything. */
+    bool keeps_labels; /* Something of it asks for labels: they are remembered (S16). */
     const struct sunder_rule *rules; /* Byte order of names; `off` rules left out. */
     uint32_t rule_count;
     const struct sunder_rule_refs *rules_by_duty; /* duty_count + 0: rules whose D / before / of may hold the duty. */

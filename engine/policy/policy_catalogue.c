@@ -2,6 +2,7 @@
 #include "engine/base/must.h"
 #include "engine/expr/nearest.h"
 #include "engine/policy/policy_parts.h"
+#include "engine/policy/policy_flow.h"
 
 #define S SUNDER_STR
 
@@ -15,7 +16,10 @@ enum entry_key {
     ENTRY_CASE,
     ENTRY_WHEN,
     ENTRY_SHARED,
-    ENTRY_KEY_COUNT = ENTRY_SHARED + 8
+    ENTRY_LABELS,
+    ENTRY_GAINS,
+    ENTRY_CAUSES,
+    ENTRY_KEY_COUNT = ENTRY_CAUSES + 5
 };
 
 static const struct policy_word entry_keys[ENTRY_KEY_COUNT] = {
@@ -28,9 +32,9 @@ static const struct policy_word entry_keys[ENTRY_KEY_COUNT] = {
     [ENTRY_CASE] = {POLICY_WORD("case"), 0, false},
     [ENTRY_WHEN] = {POLICY_WORD("when"), 0, false},
     [ENTRY_SHARED] = {POLICY_WORD("shared"), 0, false},
-    {POLICY_WORD("gains"), 0, true},
-    {POLICY_WORD("labels"), 0, true},
-    {POLICY_WORD("causes"), 0, true},
+    [ENTRY_LABELS] = {POLICY_WORD("labels"), 0, false},
+    [ENTRY_GAINS] = {POLICY_WORD("gains"), 0, false},
+    [ENTRY_CAUSES] = {POLICY_WORD("causes"), 0, false},
     {POLICY_WORD("publish"), 0, true},
     {POLICY_WORD("silence"), 0, true},
     {POLICY_WORD("schema"), 0, true},
@@ -119,18 +123,6 @@ static struct sunder_duty_id find_duty(const struct policy_compile *c, struct su
     return SUNDER_DUTY_NONE;
 }
 
-bool policy_read_duty(struct policy_compile *c,
-    const struct sunder_doc *doc,
-    struct sunder_str what,
-    struct sunder_duty_id *ret_duty)
-{
-    bool found = policy_find_duty(c, doc, what, ret_duty);
-    if (found) {
-        c->named[ret_duty->value] = true;
-    }
-    return found;
-}
-
 bool policy_find_duty(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
@@ -159,6 +151,18 @@ bool policy_find_duty(struct policy_compile *c,
             S("`?"));
     }
     return false;
+}
+
+bool policy_read_duty(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_duty_id *ret_duty)
+{
+    bool found = policy_find_duty(c, doc, what, ret_duty);
+    if (found) {
+        c->named[ret_duty->value] = true;
+    }
+    return found;
 }
 
 /* Characters of an identifier (SEMANTICS S42), and `*` at the end of a segment. */
@@ -263,6 +267,17 @@ static void read_entry(
     if (values[ENTRY_SHARED] != NULL) {
         (void)policy_read_bool(c, values[ENTRY_SHARED], S("shared"), &entry->shared);
     }
+    if (values[ENTRY_LABELS] != NULL) {
+        (void)policy_read_labels(c, values[ENTRY_LABELS], S("labels"), &entry->labels);
+    }
+    if (values[ENTRY_GAINS] != NULL) {
+        (void)policy_read_labels(c, values[ENTRY_GAINS], S("gains"), &entry->gains);
+    }
+    if (values[ENTRY_CAUSES] != NULL) {
+        policy_read_causes(c, values[ENTRY_CAUSES], entry);
+    }
+    c->policy->keeps_labels =
+        c->policy->keeps_labels || entry->labels.count != 0 || entry->gains.count != 0;
     const struct sunder_expr *made[] = {entry->object, entry->case_id, entry->when};
     for (uint32_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
         if (made[i] != NULL) {
@@ -297,4 +312,5 @@ void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc 
     }
     c->policy->entries = entries;
     c->policy->entry_count = entries == NULL ? 0 : count;
+    policy_compile_effects(c);
 }

@@ -1,5 +1,6 @@
 /* What only the whole policy shows. */
 #include "engine/policy/policy_parts.h"
+#include "engine/policy/policy_flow.h"
 
 #define S SUNDER_STR
 
@@ -230,6 +231,7 @@ void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root
     check_duties(c);
     check_entitled(c);
     check_rates(c);
+    policy_check_flow(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
         POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
     }

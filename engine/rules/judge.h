@@ -2,7 +2,9 @@
  * and reads what the stages before it found; nothing is written to state. All memory is the step's arena. */
 #pragma once
 
+#include "engine/model/identifier.h"
 #include "engine/rules/key_row.h"
+#include "engine/rules/label.h"
 #include "engine/rules/names.h"
 #include "engine/rules/record.h"
 #include "engine/rules/task.h"
@@ -89,9 +91,15 @@ struct sunder_judge {
     bool acts_full;
     uint16_t *duties;          /* ascending ids */
     uint32_t duty_count;
+    uint16_t *direct; /* those that no other duty caused; none when the policy has no effects */
+    uint32_t direct_count;
     uint32_t phases;
     enum sunder_tier tier;
     struct sunder_expr_env *env; /* NULL when the policy has no expressions */
+    struct sunder_flow flow;
+    struct sunder_strs labels; /* all of S16 */
+    struct sunder_value claimed_labels; /* for expressions: what `match` may see of them, */
+    struct sunder_value known_labels;   /* and what `unless` may, when an expression reads labels */
 
     struct sunder_judge_keys object_keys;
     struct sunder_judge_keys case_keys;
@@ -111,9 +119,6 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_start(struct sunder_judge *judge, s
  * the name of the first such attribute. Needs the arena only for domains finer than the tenant. */
 SUNDER_MUST_USE enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struct sunder_event *event,
     struct sunder_arena *arena, struct sunder_str *ret_domain, struct sunder_str *ret_missing);
-
-/* S42. */
-bool sunder_identifier(struct sunder_str text);
 
 /* Adds an engine reason (effect deny). field: static or living in arena or event; may be absent. A repeated (code, field) is
  * added once. SUNDER_ERR_FULL: no room. */
@@ -149,10 +154,10 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_scopes(struct sunder_judge *judge);
 /* Whether what denies or escalates only would: a scope says so, and nobody is quarantined. */
 bool sunder_judge_watches(const struct sunder_judge *judge);
 
-/* Whether the act is more than can be held of it: its chain, objects, cases or duties. */
+/* Whether the act is more than can be held of it: its chain, objects, cases, labels or duties. */
 static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
 {
-    return judge->chain_full || judge->acts_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
+    return judge->chain_full || judge->acts_full || judge->flow.full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
 }
 
 /* Stage 6: required context, purposes, entitlements. */

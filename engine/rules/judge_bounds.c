@@ -1,5 +1,5 @@
 #include "engine/base/text.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/judge_flow.h"
 
 static enum sunder_err full(struct sunder_judge *judge, struct sunder_str field)
 {
@@ -122,6 +122,7 @@ enum sunder_err sunder_judge_bounds(struct sunder_judge *judge)
     if (judge->duty_count > SUNDER_INTENT_DUTIES_MAX) {
         SUNDER_TRY(full(judge, SUNDER_STR("duties")));
     }
+    SUNDER_TRY(sunder_judge_label_bounds(judge));
     SUNDER_TRY(saturated(judge, &judge->object_keys));
     SUNDER_TRY(saturated(judge, &judge->case_keys));
     SUNDER_TRY(saturated(judge, &judge->task_keys));

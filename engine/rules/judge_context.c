@@ -1,6 +1,7 @@
 #include "engine/base/decimal.h"
 #include "engine/base/text.h"
 #include "engine/rules/firing.h"
+#include "engine/rules/judge_flow.h"
 #include "engine/rules/rule_marks.h"
 
 /* Which of the intent's subjects a fact counts for. */
@@ -361,6 +362,7 @@ enum sunder_err sunder_judge_context(
         SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("case_closed"), judge->closed_cases[i],
             SUNDER_STR("this case is closed")));
     }
+    SUNDER_TRY(sunder_judge_parents(judge));
     SUNDER_TRY(sunder_judge_candidates(judge));
     return sunder_judge_delegation(judge);
 }

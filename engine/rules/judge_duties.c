@@ -1,5 +1,6 @@
 #include "engine/base/text.h"
 #include "engine/rules/firing.h"
+#include "engine/rules/judge_flow.h"
 
 static struct sunder_value text_value(struct sunder_str text)
 {
@@ -49,6 +50,8 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
     }
     fields[SUNDER_FIELD_LABELS] =
         (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = event->labels.count, .items = labels};
+    judge->claimed_labels = fields[SUNDER_FIELD_LABELS];
+    judge->known_labels = (struct sunder_value){.kind = SUNDER_VALUE_LIST};
     fields[SUNDER_FIELD_ARGS] = event->args;
     return SUNDER_OK;
 }
@@ -83,7 +86,7 @@ static void set_add(struct text_set *set, struct sunder_str text)
     set->count += 1;
 }
 
-static void add_duty(struct sunder_judge *judge, uint16_t duty)
+void sunder_judge_add_duty(struct sunder_judge *judge, uint16_t duty)
 {
     uint32_t at = judge->duty_count;
     while (at > 0 && judge->duties[at - 1] > duty) {
@@ -144,7 +147,7 @@ static bool entry_holds(const struct sunder_judge *judge, const struct sunder_ca
 static enum sunder_err add_entry(struct act *act, const struct sunder_catalogue_entry *entry)
 {
     struct sunder_judge *judge = act->judge;
-    add_duty(judge, entry->duty.value);
+    sunder_judge_add_duty(judge, entry->duty.value);
     judge->phases |= entry->phase;
     judge->tier = entry->tier > judge->tier ? entry->tier : judge->tier;
     if (entry->object != NULL) {
@@ -330,6 +333,8 @@ enum sunder_err sunder_judge_duties(struct sunder_judge *judge, struct sunder_ca
     for (uint32_t i = 0; i < kept; i++) {
         SUNDER_TRY(add_entry(&act, &policy->entries[entries[i]]));
     }
+    SUNDER_TRY(sunder_judge_effects(judge));
+    SUNDER_TRY(sunder_judge_flow(judge, entries, kept));
     want_cases(&act, entries, kept);
     if (kept != 0 && sunder_str_equal(judge->principal, SUNDER_STR("unattributed"))) {
         judge->tier = SUNDER_TIER_HIGH; /* S13 */

@@ -1,4 +1,5 @@
 #include "engine/rules/firing.h"
+#include "engine/rules/judge_flow.h"
 
 /* Engine reasons by (code, field), rules by name: the order in which they are reported (S40). */
 static int order(const struct sunder_reason *a, const struct sunder_reason *b)
@@ -53,6 +54,7 @@ enum sunder_err sunder_judge_fire(
     full.rule = rule->name;
     full.mode = rule->mode;
     full.tags = rule->tags;
+    SUNDER_TRY(sunder_judge_tell_causes(judge, rule, &full.message));
     if (rule->mode == SUNDER_MODE_SHADOW) {
         return insert(judge, &judge->shadow, &judge->shadow_count, &full);
     }

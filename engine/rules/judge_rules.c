@@ -81,7 +81,7 @@ bool sunder_judge_excused(
     sunder_judge_scope(judge, candidate->rule, key);
     struct sunder_value *labels = &judge->env->fields[SUNDER_FIELD_LABELS];
     struct sunder_value claimed = *labels;
-    *labels = (struct sunder_value){.kind = SUNDER_VALUE_LIST}; /* Claimed labels excuse nothing (S16). */
+    *labels = judge->known_labels; /* Claimed labels excuse nothing (S16). */
     bool excused = sunder_expr_holds(candidate->rule->unless, judge->env, judge->state.arena, NULL);
     *labels = claimed;
     return excused;

@@ -314,13 +314,11 @@ static void retry_key(struct sunder_key *key, struct sunder_retry retry)
     sunder_key_text(key, retry.idempotency_key);
 }
 
-enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struct sunder_retry retry,
-    bool *ret_found, struct sunder_record *ret_record)
+static enum sunder_err record_led_to(const struct sunder_state *state, const struct sunder_key *key, bool *ret_found,
+    struct sunder_record *ret_record)
 {
-    struct sunder_key key;
-    retry_key(&key, retry);
     struct sunder_str value;
-    enum sunder_err err = sunder_row_get(state, &key, &value);
+    enum sunder_err err = sunder_row_get(state, key, &value);
     *ret_found = err == SUNDER_OK;
     if (err != SUNDER_OK) {
         return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
@@ -330,15 +328,52 @@ enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struc
     return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
 }
 
+static enum sunder_err lead_to(const struct sunder_state *state, const struct sunder_key *key, uint64_t position)
+{
+    uint8_t raw[8];
+    struct sunder_out out = sunder_out_of(raw, sizeof raw);
+    sunder_out_u64(&out, position);
+    return sunder_row_put(state, key, &out);
+}
+
+enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struct sunder_retry retry,
+    bool *ret_found, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    retry_key(&key, retry);
+    return record_led_to(state, &key, ret_found, ret_record);
+}
+
 enum sunder_err sunder_record_index_retry(
     const struct sunder_state *state, struct sunder_retry retry, uint64_t position)
 {
     struct sunder_key key;
     retry_key(&key, retry);
-    uint8_t raw[8];
-    struct sunder_out out = sunder_out_of(raw, sizeof raw);
-    sunder_out_u64(&out, position);
-    return sunder_row_put(state, &key, &out);
+    return lead_to(state, &key, position);
+}
+
+/* `|` begins no id of an intent. */
+static void observed_key(struct sunder_key *key, uint32_t domain, struct sunder_str event)
+{
+    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
+    sunder_key_u8(key, (uint8_t)'|');
+    sunder_key_text(key, event);
+}
+
+enum sunder_err sunder_record_find_observed(const struct sunder_state *state, uint32_t domain,
+    struct sunder_str event, bool *ret_found, struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    observed_key(&key, domain, event);
+    return record_led_to(state, &key, ret_found, ret_record);
+}
+
+enum sunder_err sunder_record_index_observed(
+    const struct sunder_state *state, uint32_t domain, struct sunder_str event, uint64_t position)
+{
+    struct sunder_key key;
+    observed_key(&key, domain, event);
+    return lead_to(state, &key, position);
 }
 
 /* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */

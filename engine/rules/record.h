@@ -95,6 +95,15 @@ SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_sta
 SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(
     const struct sunder_state *state, struct sunder_retry retry, uint64_t position);
 
+/* The same for observed acts, which have ids of their own. */
+SUNDER_MUST_USE enum sunder_err sunder_record_find_observed(const struct sunder_state *state,
+    uint32_t domain,
+    struct sunder_str event,
+    bool *ret_found,
+    struct sunder_record *ret_record);
+SUNDER_MUST_USE enum sunder_err sunder_record_index_observed(
+    const struct sunder_state *state, uint32_t domain, struct sunder_str event, uint64_t position);
+
 /* Whether an event of another kind was seen before, and when: COPY rows. */
 SUNDER_MUST_USE enum sunder_err sunder_copy_find(
     const struct sunder_state *state, struct sunder_copy copy, bool *ret_found, int64_t *ret_time_ms);

@@ -5,6 +5,7 @@
  *   COUNTER  -                                        next name id
  *   NAME     scope id, text                           name id, flags, stream time (names.h)
  *   INTENT   domain id, intent id                     the intent as decided  (record.h)
+ *            domain id, `|`, event id             position of an observed act
  *   RECORD   position                                 what was decided there (record.h)
  *   RETRY    domain id, agent id, idempotency key     position of its record
  *   COPY     domain id, source, event id              stream time            (kinds other than intent)
@@ -13,6 +14,7 @@
  *   KEY      domain id, space, key                    facts under a key      (key_row.h)
  *   SERIES   domain id, space, class, subject, element, key[, chunk]         (series.h)
  *   MEMBER   domain id, space, subject, key           counting facts of a member of a key with many
+ *   LABEL    domain id, holder, id | 0, RECORD, position   labels and their origins   (label.h)
  *
  * A position is the offset of the source record at its home. Numbers in keys are big-endian, so that keys sort as numbers.
  * Pure; the view's thread. */
@@ -34,6 +36,7 @@ enum sunder_table {
     SUNDER_TABLE_KEY,
     SUNDER_TABLE_SERIES,
     SUNDER_TABLE_MEMBER,
+    SUNDER_TABLE_LABEL,
     SUNDER_TABLE_END,
 };
 

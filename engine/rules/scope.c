@@ -5,6 +5,13 @@ enum sunder_err sunder_judge_scopes(struct sunder_judge *judge)
 {
     const struct sunder_scopes *scopes = &judge->state.policy->scopes;
     uint32_t strictest = 0;
+    if (scopes->count == 0) {
+        judge->scope = SUNDER_SCOPE_ENFORCE;
+        return SUNDER_OK;
+    }
+    struct sunder_value *labels = &judge->env->fields[SUNDER_FIELD_LABELS];
+    struct sunder_value all = *labels;
+    *labels = judge->claimed_labels; /* What an act only claims is all that `match` sees of it. */
     for (uint32_t i = 0; i < scopes->count; i++) {
         bool errors = false;
         bool holds = sunder_expr_holds(scopes->at[i].match, judge->env, judge->state.arena, &errors);
@@ -16,6 +23,7 @@ enum sunder_err sunder_judge_scopes(struct sunder_judge *judge)
         }
         strictest = mode > strictest ? mode : strictest;
     }
+    *labels = all;
     judge->scope = strictest == 0 ? SUNDER_SCOPE_ENFORCE : (enum sunder_scope_mode)strictest;
     return SUNDER_OK;
 }

@@ -226,6 +226,9 @@ static void fill_act(struct source *source, struct sunder_decision *decision)
     decision->currency = maybe(source);
     decision->confidence = amount(source);
     decision->labels = texts(source);
+    decision->carries = texts(source);
+    decision->claimed = texts(source);
+    decision->gains = texts(source);
     decision->parents = texts(source);
     decision->idempotency_key = maybe(source);
     decision->duties = texts(source);
@@ -467,6 +470,9 @@ static void same_act(const struct sunder_decision *a, const struct sunder_decisi
     test_assert_same_text(a->currency, b->currency);
     same_amount(a->confidence, b->confidence);
     test_assert_same_texts(a->labels, b->labels);
+    test_assert_same_texts(a->carries, b->carries);
+    test_assert_same_texts(a->claimed, b->claimed);
+    test_assert_same_texts(a->gains, b->gains);
     test_assert_same_texts(a->parents, b->parents);
     test_assert_same_text(a->idempotency_key, b->idempotency_key);
     assert_int_equal(a->phases, b->phases);

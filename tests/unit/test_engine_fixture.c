@@ -13,7 +13,7 @@ enum {
     HELD_BYTES = 1024 * 1024,
     POLICY_BYTES = 2 * 1024 * 1024,
     TEXT_MAX = 65536,
-    TEXTS = 8,
+    TEXTS = 24,
     HELD_MAX = 1024
 };
 
@@ -29,6 +29,7 @@ static const struct sunder_store_table TABLES[] = {
     {SUNDER_TABLE_KEY, "key"},
     {SUNDER_TABLE_SERIES, "series"},
     {SUNDER_TABLE_MEMBER, "member"},
+    {SUNDER_TABLE_LABEL, "label"},
 };
 
 static struct sunder_arena new_arena(size_t size)

@@ -50,6 +50,23 @@
     "  - {limit: tries, count: true, of: attempts, by: [agent], per: case, max: 60,\n"             \
     "     then: revoke}\n"
 
+/* Labels, effects and what follows from them. */
+#define STREAM_FLOW                                                                                \
+    "approvals: {count: 1, from: [user:eve@acme.example]}\n"                                       \
+    "catalogue:\n"                                                                                 \
+    "  - {tool: erp, action: read, duty: read, phase: observe, tier: low, gains: [pii]}\n"         \
+    "  - {tool: erp, action: create, duty: create, labels: [draft, internal], causes: [audit]}\n"  \
+    "  - {tool: erp, action: submit, duty: submit, tier: high, when: \"!('vip' in labels)\"}\n"    \
+    "  - {tool: erp, action: submit, duty: large, gains: [\"can:pay\"], causes: [read, submit]}\n" \
+    "  - {tool: erp, action: confirm, duty: confirm, phase: execute}\n"                            \
+    "  - {tool: erp, action: audit, duty: audit, case: \"'PO-' + args.c\", causes: [read]}\n"      \
+    "rules:\n"                                                                                     \
+    "  - {separation: pay, duties: [create, submit, confirm], at_most: 2,\n"                       \
+    "     unless: \"'pii' in labels\"}\n"                                                          \
+    "  - {limit: many, count: true, of: read, by: [agent], within: 5s, max: 20}\n"
+
+const char STREAM_POLICY_FLOW[] =
+    "sunder: 1\nname: flow\nauthority: open\ntenant: payload\nhorizon: 20s\n" STREAM_FLOW;
 const char STREAM_POLICY[] =
     "sunder: 1\nname: stream\nauthority: open\ntenant: payload\nhorizon: 20s\n" STREAM_CATALOGUE
         STREAM_RULES;
@@ -92,6 +109,24 @@ static const char *const AMOUNTS[] = {"\"5\"", "12.5", "\"49.999999\"", "75", "\
 static const char *const DUTIES[] = {
     "[\"read\",\"submit\"]", "[\"create\",\"confirm\",\"nonsense\"]", "[]", "[\"read\"]"};
 
+static const char *const LABELS[] = {"pii", "vip", "secret", "draft"};
+
+/* What an act learnt elsewhere. */
+static const char *sources(struct stream *stream)
+{
+    const char *labels = chance(stream, 5) ? rig_text(",\"labels\":[\"%s\",\"l%u\"]",
+                                                 PICK(stream, LABELS),
+                                                 test_random_below(&stream->random, 40))
+                                           : "";
+    uint32_t recent = stream->intents < 20 ? stream->intents + 1 : 20;
+    const char *parents = chance(stream, 6)
+                              ? rig_text(",\"parents\":[\"i%u\",\"i%u\"]",
+                                    stream->intents - test_random_below(&stream->random, recent),
+                                    test_random_below(&stream->random, recent))
+                              : "";
+    return rig_text("%s%s", labels, parents);
+}
+
 /* One part of a JSON object; now and then nothing. */
 static const char *maybe(struct stream *stream, const char *name, const char *value)
 {
@@ -118,13 +153,14 @@ static const char *act_data(struct stream *stream)
     const char *retry = chance(stream, 6) ? rig_text(",\"idempotency_key\":\"r%u\"",
                                                 test_random_below(&stream->random, 20))
                                           : "";
-    return rig_text("{\"tenant\":\"%s\",\"tool\":\"erp\",\"action\":\"%s\"%s%s%s%s}",
+    return rig_text("{\"tenant\":\"%s\",\"tool\":\"erp\",\"action\":\"%s\"%s%s%s%s%s}",
         chance(stream, 60) ? "bad tenant" : PICK(stream, TENANTS),
         PICK(stream, ACTIONS),
         who,
         chance(stream, 9) ? "" : args,
         what,
-        retry);
+        retry,
+        sources(stream));
 }
 
 static const struct sunder_event *act(struct stream *stream, struct rig *rig)

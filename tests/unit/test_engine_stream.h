@@ -4,8 +4,9 @@
 
 #include "tests/unit/test_engine_fixture.h"
 
-/* A policy under `domain: tenant`, and one under `[tenant, case]`. */
+/* A policy under `domain: tenant`, one with labels, and one under `[tenant, case]`. */
 extern const char STREAM_POLICY[];
+extern const char STREAM_POLICY_FLOW[];
 extern const char STREAM_POLICY_FINE[];
 
 struct stream {

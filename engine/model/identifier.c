@@ -1,4 +1,6 @@
-#include "engine/rules/judge.h"
+#include "engine/model/identifier.h"
+
+#include "engine/model/limits.h"
 
 /* What a byte is in an identifier (S42): A-Z a-z 0-9 . _ ~ : / @ + = # % - */
 enum {

@@ -1,5 +1,5 @@
 /* What is an identifier (S42). */
-#include "engine/rules/judge.h"
+#include "engine/model/identifier.h"
 #include "tests/support/test.h"
 
 static void assert_identifiers(const char *const *texts, size_t count, bool good)
