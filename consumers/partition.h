@@ -142,6 +142,13 @@ SUNDER_MUST_USE enum sunder_err sunder_partition_settle(struct sunder_partition 
     const struct sunder_outputs *outputs,
     struct sunder_fail *reterr_fail);
 
+/* Between the two: looks for what would have been allowed in place of `decision`, an answer that judge gave for the event
+ * (engine/would_allow.h). */
+SUNDER_MUST_USE enum sunder_err sunder_partition_would_allow(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_decision *decision,
+    struct sunder_fail *reterr_fail);
+
 /* State flushing (see store.h): LMDB is never ahead of Kafka.
  *   published  every record of source offsets below `source` is acknowledged by the broker; the decisions topic ends at `next_decision`
  *   tend       starts a flush when the memory table is over budget or `force`, and finishes one that is done; cheap otherwise.

@@ -1,6 +1,7 @@
 /* A partition without bytes: what-if runs, where several policies judge one decoded event and nobody reads what is written. */
 #include "consumers/partition_inside.h"
 #include "engine/base/must.h"
+#include "engine/would_allow.h"
 
 enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
     const struct sunder_event *event,
@@ -24,6 +25,23 @@ enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
             sunder_err_text(err));
     }
     *ret_outputs = outputs;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_partition_would_allow(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_decision *decision,
+    struct sunder_fail *reterr_fail)
+{
+    enum sunder_err err = sunder_would_allow(
+        partition->options.policy, &partition->view, event, &partition->arena, decision);
+    if (err != SUNDER_OK) {
+        return partition_fail(reterr_fail,
+            err,
+            "looking for what would be allowed at source offset %lld: %s",
+            (long long)event->at.offset,
+            sunder_err_text(err));
+    }
     return SUNDER_OK;
 }
 

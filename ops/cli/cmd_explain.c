@@ -1,13 +1,18 @@
-/* `sunder explain`: the story of one intent, from a file of decisions or from the topic. The source is read twice: for the
- * intent itself, then for the acts that are evidence. */
+/* `sunder explain`: the story of one intent, from a file of decisions, from the topic, or from events that are judged first; or a
+ * rule in plain English. The source is read twice: for the intent itself, then for the acts that are evidence. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/cli/cli_json.h"
+#include "ops/cli/explain_rule.h"
 #include "ops/cli/kafka.h"
 #include "ops/cli/lines.h"
 #include "ops/cli/policy_file.h"
 #include "ops/cli/render.h"
+#include "ops/cli/replay.h"
+#include "ops/cli/svg.h"
+#include "ops/cli/whatif.h"
 #include "proto/wire.h"
 
 #define ARENA_BYTES ((size_t)64 << 20) /* Decoded records that are kept; costs what is touched. */
@@ -23,6 +28,11 @@ struct explain {
     const struct sunder_cli_args *args;
     struct sunder_str id;
     struct sunder_lines *lines; /* NULL: Kafka */
+    const struct sunder_policy
+        *judges; /* The lines are events, judged by this policy; NULL: they are decisions. */
+    uint32_t partitions;
+    struct sunder_whatif *whatif;
+    bool searched;
     struct sunder_wire_decoder *decoder;
     void *memory;
     struct sunder_arena arena;
@@ -140,8 +150,97 @@ static enum sunder_exit file_scan(struct explain *explain)
     return SUNDER_EXIT_FAILED;
 }
 
+static enum sunder_exit failed(const struct sunder_fail *fail)
+{
+    sunder_cli_complain("explain: %s", fail->text);
+    return fail->code == SUNDER_ERR_IO && fail->vendor == EACCES ? SUNDER_EXIT_PERMISSION
+                                                                 : SUNDER_EXIT_FAILED;
+}
+
+/* Judges the events, and takes the records that come of them. */
+static enum sunder_exit events_scan(struct explain *explain)
+{
+    struct sunder_fail fail;
+    const struct sunder_replay_options options = {.policy = explain->judges,
+        .partitions = explain->partitions,
+        .record = visit,
+        .record_ctx = explain};
+    struct sunder_replay *replay = NULL;
+    enum sunder_err err = sunder_lines_rewind(explain->lines, &fail);
+    err = err == SUNDER_OK ? sunder_replay_open(&options, &replay, &fail) : err;
+    struct sunder_str line = {0};
+    while (
+        err == SUNDER_OK && (err = sunder_lines_next(explain->lines, &line, &fail)) == SUNDER_OK) {
+        err = sunder_replay_line(replay, line, &fail);
+    }
+    sunder_replay_destroy(&replay);
+    return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : failed(&fail);
+}
+
+static void changes_keep(struct explain *explain, const struct sunder_decision *found)
+{
+    struct sunder_change *changes =
+        SUNDER_ARENA_NEW(&explain->arena, struct sunder_change, found->would_allow_count);
+    for (uint32_t i = 0; changes != NULL && i < found->would_allow_count; i++) {
+        changes[i].kind = found->would_allow[i].kind;
+        changes[i].value = sunder_str_copy(&explain->arena, found->would_allow[i].value);
+    }
+    for (uint32_t i = 0; changes != NULL && i < explain->own_count; i++) {
+        struct sunder_decision *own = &explain->own[i].record;
+        if (own->kind == SUNDER_RECORD_DECISION && own->source.offset == found->source.offset &&
+            own->source.partition == found->source.partition) {
+            own->would_allow = changes;
+            own->would_allow_count = found->would_allow_count;
+        }
+    }
+}
+
+/* At the intent, with the history that it met. */
+static void on_judged(
+    void *ctx, const struct sunder_event *event, const struct sunder_whatif_answer *answers)
+{
+    struct explain *explain = ctx;
+    const struct sunder_outputs *outputs = &answers[0].outputs;
+    if (outputs->count == 0 || event->kind != SUNDER_EVENT_INTENT ||
+        !sunder_str_equal(event->id, explain->id)) {
+        return;
+    }
+    struct sunder_fail fail;
+    struct sunder_decision decision = outputs->records[0];
+    if (sunder_partition_would_allow(
+            sunder_whatif_partition(explain->whatif, 0), event, &decision, &fail) != SUNDER_OK) {
+        (void)failed(&fail);
+        return;
+    }
+    explain->searched = true;
+    changes_keep(explain, &decision);
+}
+
+/* Judges the events once more, up to each time that the intent is asked, to look for what would have been allowed. */
+static enum sunder_exit changes_search(struct explain *explain)
+{
+    struct sunder_fail fail;
+    const struct sunder_whatif_options options = {.policies = {explain->judges},
+        .policy_count = 1,
+        .partitions = explain->partitions,
+        .visit = on_judged,
+        .visit_ctx = explain};
+    enum sunder_err err = sunder_lines_rewind(explain->lines, &fail);
+    err = err == SUNDER_OK ? sunder_whatif_open(&options, &explain->whatif, &fail) : err;
+    struct sunder_str line = {0};
+    while (
+        err == SUNDER_OK && (err = sunder_lines_next(explain->lines, &line, &fail)) == SUNDER_OK) {
+        err = sunder_whatif_line(explain->whatif, line, &fail);
+    }
+    sunder_whatif_destroy(&explain->whatif);
+    return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : failed(&fail);
+}
+
 static enum sunder_exit scan(struct explain *explain)
 {
+    if (explain->judges != NULL) {
+        return events_scan(explain);
+    }
     if (explain->lines != NULL) {
         return file_scan(explain);
     }
@@ -177,8 +276,10 @@ static void story_print(struct explain *explain, const struct sunder_policy *pol
 {
     struct sunder_render render = {
         .out = stdout, .colour = sunder_cli_colour(stdout), .date = true};
-    struct sunder_render_story story = {
-        .policy = policy, .find = evidence_find, .find_ctx = explain};
+    struct sunder_render_story story = {.policy = policy,
+        .searched = explain->searched,
+        .find = evidence_find,
+        .find_ctx = explain};
     bool first = true;
     for (uint32_t i = 0; i < explain->own_count; i++) {
         const struct sunder_decision *record = &explain->own[i].record;
@@ -199,6 +300,42 @@ static void story_print(struct explain *explain, const struct sunder_policy *pol
     }
 }
 
+/* Of the intent's last answer that was no copy. */
+static void svg_print(const struct explain *explain)
+{
+    const struct sunder_decision *last = NULL;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *record = &explain->own[i].record;
+        bool answers = is_answer(record) && sunder_str_equal(record->event, explain->id);
+        if (answers && (last == NULL || !record->duplicate)) {
+            last = record;
+        }
+    }
+    const struct sunder_render_story story = {
+        .find = evidence_find, .find_ctx = (void *)(uintptr_t)explain};
+    if (last != NULL) {
+        sunder_svg_decision(stdout, &story, last);
+    }
+}
+
+static void changes_print(const struct explain *explain)
+{
+    static const char *const KINDS[] = {"approval", "wait", "amount", "party", "closed"};
+    fputs(",\"would_allow\":[", stdout);
+    bool first = true;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *own = &explain->own[i].record;
+        for (uint32_t j = 0; j < own->would_allow_count; j++) {
+            printf(
+                "%s{\"kind\":\"%s\",\"value\":", first ? "" : ",", KINDS[own->would_allow[j].kind]);
+            sunder_cli_json_string(stdout, own->would_allow[j].value);
+            fputc('}', stdout);
+            first = false;
+        }
+    }
+    fputc(']', stdout);
+}
+
 static void array_print(const char *name, const struct kept *kept, uint32_t count)
 {
     printf(",\"%s\":[", name);
@@ -213,6 +350,9 @@ static void json_print(const struct explain *explain)
     printf("{\"id\":\"%.*s\"", (int)explain->id.len, explain->id.at);
     array_print("records", explain->own, explain->own_count);
     array_print("evidence", explain->evidence, explain->evidence_count);
+    if (explain->searched) {
+        changes_print(explain);
+    }
     fputs("}\n", stdout);
 }
 
@@ -239,22 +379,42 @@ static enum sunder_exit explain_run(struct explain *explain, const struct sunder
     if (code != SUNDER_EXIT_OK) {
         return code;
     }
+    if (explain->judges != NULL) {
+        code = changes_search(explain);
+    }
+    if (code != SUNDER_EXIT_OK) {
+        return code;
+    }
     const char *format = sunder_cli_value(explain->args, "output");
     if (format != NULL && format[0] == 'j') {
         json_print(explain);
+    } else if (format != NULL && format[0] == 's') {
+        svg_print(explain);
     } else {
         story_print(explain, policy);
     }
     return SUNDER_EXIT_OK;
 }
 
-static enum sunder_exit explain_open(struct explain *explain)
+static enum sunder_exit explain_open(struct explain *explain, const struct sunder_policy *policy)
 {
     const struct sunder_cli_args *args = explain->args;
     bool from_kafka = sunder_cli_flag(args, "from-kafka");
-    if (args->operand_count != (from_kafka ? 1u : 2u)) {
-        sunder_cli_complain(from_kafka ? "explain: with --from-kafka give only INTENT-ID"
-                                       : "explain: needs FILE and INTENT-ID, or --from-kafka");
+    const char *events = sunder_cli_value(args, "in");
+    const char *wrong = NULL;
+    if (from_kafka && events != NULL) {
+        wrong = "--from-kafka and --in exclude each other";
+    } else if (from_kafka && args->operand_count != 1) {
+        wrong = "with --from-kafka give only INTENT-ID";
+    } else if (events != NULL && (args->operand_count != 1 || policy == NULL)) {
+        wrong = "with --in EVENTS give --policy and only INTENT-ID";
+    } else if (!from_kafka && events == NULL && args->operand_count != 2) {
+        wrong =
+            "needs FILE and INTENT-ID, --in EVENTS --policy FILE and INTENT-ID, --from-kafka and "
+            "INTENT-ID, or RULE and --policy";
+    }
+    if (wrong != NULL) {
+        sunder_cli_complain("explain: %s", wrong);
         return SUNDER_EXIT_USAGE;
     }
     explain->id = sunder_str_of(args->operands[args->operand_count - 1]);
@@ -272,11 +432,27 @@ static enum sunder_exit explain_open(struct explain *explain)
     }
     explain->arena = sunder_arena_of(explain->memory, ARENA_BYTES);
     struct sunder_fail fail;
-    if (!from_kafka && sunder_lines_open(args->operands[0], &explain->lines, &fail) != SUNDER_OK) {
-        sunder_cli_complain("explain: %s", fail.text);
-        return fail.vendor == EACCES ? SUNDER_EXIT_PERMISSION : SUNDER_EXIT_FAILED;
+    if (from_kafka) {
+        return SUNDER_EXIT_OK;
     }
-    return SUNDER_EXIT_OK;
+    explain->judges = events != NULL ? policy : NULL;
+    const char *path = events != NULL ? events : args->operands[0];
+    enum sunder_err err = sunder_lines_open(path, &explain->lines, &fail);
+    if (err == SUNDER_OK && events != NULL) {
+        err = sunder_replay_partitions(explain->lines, &explain->partitions, &fail);
+    }
+    return err == SUNDER_OK ? SUNDER_EXIT_OK : failed(&fail);
+}
+
+static enum sunder_exit rule_run(const struct sunder_cli_args *args, const char *path)
+{
+    const char *format = sunder_cli_value(args, "output");
+    if (format != NULL && format[0] == 's') {
+        sunder_cli_complain("explain: a rule has no svg; give an intent");
+        return SUNDER_EXIT_USAGE;
+    }
+    bool json = format != NULL && format[0] == 'j';
+    return sunder_explain_rule(path, sunder_str_of(args->operands[0]), json);
 }
 
 enum sunder_exit sunder_cmd_explain(const struct sunder_cli_args *args)
@@ -289,9 +465,14 @@ enum sunder_exit sunder_cmd_explain(const struct sunder_cli_args *args)
     struct sunder_policy_load *policy = NULL;
     const char *path = sunder_cli_value(args, "policy");
     enum sunder_exit code = path == NULL ? SUNDER_EXIT_OK : sunder_policy_file_need(path, &policy);
-    code = code == SUNDER_EXIT_OK ? explain_open(explain) : code;
-    if (code == SUNDER_EXIT_OK) {
-        code = explain_run(explain, policy == NULL ? NULL : sunder_policy_load_policy(policy));
+    const struct sunder_policy *of = policy == NULL ? NULL : sunder_policy_load_policy(policy);
+    bool is_rule = path != NULL && args->operand_count == 1 &&
+                   !sunder_cli_flag(args, "from-kafka") && sunder_cli_value(args, "in") == NULL;
+    if (code == SUNDER_EXIT_OK && is_rule) {
+        code = rule_run(args, path);
+    } else if (code == SUNDER_EXIT_OK) {
+        code = explain_open(explain, of);
+        code = code == SUNDER_EXIT_OK ? explain_run(explain, of) : code;
     }
     sunder_lines_destroy(&explain->lines);
     sunder_wire_decoder_destroy(&explain->decoder);

@@ -131,9 +131,16 @@ static const struct sunder_cli_example REPLAY_EXAMPLES[] = {
 };
 
 static const struct sunder_cli_option EXPLAIN_OPTIONS[] = {
-    OPTION_POLICY("also say what the rules are, from this policy"),
-    OPTION_OUTPUT(
-        "text json", "a story (default), or the records it is made of as one json object"),
+    OPTION_POLICY("also say what the rules are, from this policy; needed for --in and RULE"),
+    {.name = "in",
+        .letter = 'i',
+        .value = "EVENTS",
+        .text = "judge these events by --policy first; then the story also tells what would have "
+                "been allowed",
+        FILES},
+    OPTION_OUTPUT("text json svg",
+        "a story (default), the records it is made of as one json object, or a picture: a lane "
+        "per agent along time"),
     {.name = "from-kafka", .text = "read sunder.decisions instead of a file; give only INTENT-ID"},
     OPTION_BROKERS,
     {.name = "topic",
@@ -145,6 +152,10 @@ static const struct sunder_cli_option EXPLAIN_OPTIONS[] = {
 static const struct sunder_cli_example EXPLAIN_EXAMPLES[] = {
     {"sunder explain decisions.ndjson i-3", "why i-3 was answered as it was, and what led to it"},
     {"sunder explain --from-kafka --brokers localhost:9092 i-3", "the same from a cluster"},
+    {"sunder explain -p policy.yaml --in events.ndjson i-3",
+        "the same from events, and what would have been allowed instead"},
+    {"sunder explain decisions.ndjson i-3 -o svg >i-3.svg", "the chain as a picture"},
+    {"sunder explain vendor-to-cash -p policy.yaml", "a rule in plain English"},
 };
 
 static const struct sunder_cli_option PUBLISH_OPTIONS[] = {
@@ -367,14 +378,20 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .kafka = true,
         .run = sunder_cmd_replay},
     {.name = "explain",
-        .operands = "[FILE] INTENT-ID",
+        .operands = "[FILE] INTENT-ID|RULE",
         .operands_min = 1,
         .operands_max = 2,
-        .summary = "why an intent was answered as it was: the story with its evidence",
-        .description = "Finds an intent among decisions (FILE: what replay or tail wrote; -: "
-                       "stdin) and tells who asked for what, behind whom, "
-                       "the verdict, and for each reason the chain of acts that led to it, in "
-                       "order of time. The id is that of the event.",
+        .summary = "why an intent was answered as it was; or a rule in plain English",
+        .description =
+            "Finds an intent among decisions (FILE: what replay or tail wrote; -: "
+            "stdin) and tells who asked for what, behind whom, "
+            "the verdict, and for each reason the chain of acts that led to it, in "
+            "order of time. The id is that of the event.\n\nWith --in the events are judged "
+            "by --policy first, and what would have been allowed in place of a deny is "
+            "looked for: the fewest of another party, a wait, a smaller amount, an "
+            "approval or a closed case that turn it into an allow. Each was tried on the "
+            "history that the intent met.\n\nA lone operand with --policy is a rule: what it "
+            "asks, which acts bring its duties, what excuses it, and a small picture.",
         .options = EXPLAIN_OPTIONS,
         .option_count = COUNT(EXPLAIN_OPTIONS),
         .examples = EXPLAIN_EXAMPLES,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ops/cli/cli_time.h"
+#include "ops/cli/would_pass.h"
 
 /* For "%.*s". */
 #define TEXT(str) (int)(str).len, (str).at
@@ -547,6 +548,11 @@ static void story_write(const struct sunder_render *render,
             "  finding %.*s %.*s\n",
             TEXT(decision->findings[i].code),
             TEXT(decision->findings[i].field));
+    }
+    bool refused = decision->kind == SUNDER_RECORD_DECISION &&
+                   decision->verdict != SUNDER_VERDICT_ALLOW && !decision->duplicate;
+    if (refused && (story->searched || decision->would_allow_count > 0)) {
+        sunder_would_pass_write(out, decision);
     }
     fprintf(out,
         "\nrecord %.*s/%" PRId32 "/%" PRId64 ", number %" PRIu64 " of its chain, by engine %.*s\n",

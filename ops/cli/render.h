@@ -28,9 +28,11 @@ typedef const struct sunder_decision *sunder_render_find_fn(void *ctx, struct su
 
 /* What a story is made of.
  * policy  may be NULL
+ * searched  would_allow of the decision was looked for, so that its absence says something
  * find    looks up acts that are evidence */
 struct sunder_render_story {
     const struct sunder_policy *policy;
+    bool searched;
     sunder_render_find_fn *find;
     void *find_ctx;
 };
