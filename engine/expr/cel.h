@@ -32,6 +32,7 @@ struct sunder_cel_entry;
 
 /* A value of 16 bytes. kind: enum sunder_cel_kind.
  *   json     of LIST, MAP: the elements are `json_*` (an event's own tree), else `items`, `entries`
+ *   sorted   of MAP: the entries are in the order of their keys; false when you fill one in
  *   count    bytes of STRING, BYTES and TYPE, elements of LIST and MAP; of TIMESTAMP and DURATION: nanoseconds, as an int32_t,
  *            with the sign of the duration
  *   integer  BOOL (0 or 1), INT, DECIMAL in millionths, seconds of TIMESTAMP (since 1970) and DURATION
@@ -41,6 +42,7 @@ struct sunder_cel_entry;
 struct sunder_cel_value {
     uint8_t kind;
     bool json;
+    bool sorted;
     uint32_t count;
     union {
         int64_t integer;
@@ -61,7 +63,8 @@ struct sunder_cel_entry {
 /* Elements by position, below value->count. Of a map: in the order in which macros go over it. */
 struct sunder_cel_value sunder_cel_item(const struct sunder_cel_value *list, uint32_t i);
 struct sunder_cel_entry sunder_cel_entry_at(const struct sunder_cel_value *map, uint32_t i);
-/* Whether two values are equal as `==` says; numbers of all types compare by value, NaN equals nothing. */
+/* Whether two values are equal as `==` says; numbers of all types compare by value (a whole number beside a
+ * double as the nearest double), NaN equals nothing. */
 bool sunder_cel_equal(const struct sunder_cel_value *a, const struct sunder_cel_value *b);
 
 /* name: dots are part of it. type: as in `map(string, list(int))`; null bool int uint double string bytes

@@ -1,88 +1,63 @@
 #include "engine/expr/expr.h"
 
+#include "engine/base/decimal.h"
 #include "engine/base/must.h"
-#include "engine/expr/cel.h"
+#include "engine/expr/expr_compile.h"
 #include "engine/expr/expr_facts.h"
-#include "engine/expr/expr_node.h"
 #include "engine/model/limits.h"
 
 _Static_assert(SUNDER_FIELD_COUNT < 64, "a sunder_field_set has a bit for each field");
 
-const struct sunder_str expr_field_names[SUNDER_FIELD_COUNT] = {
-#define FIELD_NAME(code, name, type) [SUNDER_FIELD_##code] = {name, sizeof(name) - 1},
-    SUNDER_FIELD_LIST(FIELD_NAME)
-#undef FIELD_NAME
+struct sunder_expr {
+    struct expr_compiled of;
+    enum sunder_type wanted;
+};
+
+static const struct expr_type strings = {
+    .kind = EXPR_TYPE_LIST, .a = &expr_types[EXPR_TYPE_STRING]};
+static const struct expr_type json_object = {
+    .kind = EXPR_TYPE_MAP, .a = &expr_types[EXPR_TYPE_STRING], .b = &expr_types[EXPR_TYPE_DYN]};
+
+/* By SUNDER_TYPE_ of a field: its type, the bound of a text or list, and that of the elements. */
+#define FIELD_STRING &expr_types[EXPR_TYPE_STRING], SUNDER_IDENTIFIER_BYTES_MAX, 0
+#define FIELD_DECIMAL &expr_types[EXPR_TYPE_DECIMAL], 0, 0
+#define FIELD_INT &expr_types[EXPR_TYPE_INT], 0, 0
+#define FIELD_TIMESTAMP &expr_types[EXPR_TYPE_TIMESTAMP], 0, 0
+#define FIELD_STRINGS &strings, SUNDER_EXPR_LIST_SIZE, SUNDER_IDENTIFIER_BYTES_MAX
+#define FIELD_ANY &json_object, SUNDER_EXPR_LIST_SIZE, SUNDER_EXPR_ARG_BYTES
+#define FIELD_HISTORY &expr_types[EXPR_TYPE_HISTORY], 0, 0
+
+static const struct expr_variable fields[SUNDER_FIELD_COUNT] = {
+#define FIELD_VARIABLE(code, name, type)                                                           \
+    [SUNDER_FIELD_##code] = {{name, sizeof(name) - 1}, FIELD_##type},
+    SUNDER_FIELD_LIST(FIELD_VARIABLE)
+#undef FIELD_VARIABLE
 };
 
 struct sunder_str sunder_field_name(enum sunder_field field)
 {
     SUNDER_MUST(field < SUNDER_FIELD_COUNT);
-    return expr_field_names[field];
+    return fields[field].name;
 }
 
-/* Fields that the evaluator cannot read yet. */
-static const sunder_field_set later_fields =
-    SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES) |
-    SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY);
-
-enum sunder_field expr_field_of(struct sunder_str name)
+static const struct expr_type *type_wanted(enum sunder_type wanted)
 {
-    for (uint32_t i = 0; i < SUNDER_FIELD_COUNT; i++) {
-        if (sunder_str_equal(expr_field_names[i], name) &&
-            (later_fields & SUNDER_FIELD_BIT(i)) == 0) {
-            return (enum sunder_field)i;
-        }
+    switch (wanted) {
+    case SUNDER_TYPE_STRING:
+        return &expr_types[EXPR_TYPE_STRING];
+    case SUNDER_TYPE_DECIMAL:
+        return &expr_types[EXPR_TYPE_NUMBER];
+    case SUNDER_TYPE_BOOL:
+        return &expr_types[EXPR_TYPE_BOOL];
+    case SUNDER_TYPE_STRINGS:
+        return &strings;
+    case SUNDER_TYPE_ANY:
+    case SUNDER_TYPE_INT:
+    case SUNDER_TYPE_TIMESTAMP:
+    case SUNDER_TYPE_HISTORY:
+        break;
     }
-    return SUNDER_FIELD_COUNT;
-}
-
-void expr_fail(struct expr_compile *c,
-    enum sunder_err err,
-    uint32_t offset,
-    const struct sunder_str *parts,
-    uint32_t count)
-{
-    if (c->err != SUNDER_OK) {
-        return;
-    }
-    c->err = err;
-    c->error->offset = offset;
-    size_t at = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t room = sizeof(c->error->text) - 1 - at;
-        size_t len = parts[i].len < room ? parts[i].len : room;
-        memcpy(c->error->text + at, parts[i].at, len);
-        at += len;
-    }
-    c->error->text[at] = '\0';
-}
-
-static struct sunder_expr *compile(struct expr_compile *c, enum sunder_type wanted)
-{
-    if (c->source.len > SUNDER_EXPR_CHARS_MAX) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            SUNDER_EXPR_CHARS_MAX,
-            SUNDER_STR("the expression is longer than 4096 bytes"));
-        return NULL;
-    }
-    c->source = sunder_str_copy(c->arena, c->source);
-    struct sunder_expr *expr = SUNDER_ARENA_NEW(c->arena, struct sunder_expr, 1);
-    if (expr == NULL || sunder_str_absent(c->source)) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, 0, SUNDER_STR("no memory is left for the policy"));
-        return NULL;
-    }
-    struct expr_node *root = expr_parse(c);
-    if (root == NULL) {
-        return NULL;
-    }
-    expr_check(c, root);
-    expr_check_wanted(c, root, wanted);
-    *expr = (struct sunder_expr){
-        .source = c->source, .reads = c->reads, .wanted = wanted, .root = root};
-    expr->cost.units = c->nodes;
-    expr->whole.len = c->source.len;
-    return expr;
+    return NULL;
 }
 
 enum sunder_err sunder_expr_compile(struct sunder_arena *arena,
@@ -92,91 +67,154 @@ enum sunder_err sunder_expr_compile(struct sunder_arena *arena,
     struct sunder_expr_error *ret_error)
 {
     SUNDER_MUST(source.at != NULL);
+    const struct expr_schema schema = {.variables = fields,
+        .variable_count = SUNDER_FIELD_COUNT,
+        .policy = true,
+        .check = true,
+        .allowed = want->allowed,
+        .loops_max = SUNDER_EXPR_LOOPS_MAX,
+        .units_max = SUNDER_EXPR_UNITS_MAX,
+        .regex = want->regex};
     struct expr_compile c = {
-        .arena = arena, .source = source, .allowed = want->allowed, .error = ret_error};
-    struct sunder_expr *expr = compile(&c, want->type);
-    if (c.err != SUNDER_OK) {
+        .arena = arena, .source = source, .schema = &schema, .error = ret_error};
+    struct sunder_expr *expr = SUNDER_ARENA_NEW(arena, struct sunder_expr, 1);
+    if (expr == NULL) {
+        expr_fail_full(&c);
         return c.err;
     }
-    SUNDER_MUST(expr != NULL);
-    *ret_expr = expr;
-    return SUNDER_OK;
+    expr_begin(&c);
+    expr_compile_all(&c, type_wanted(want->type), &expr->of);
+    expr->wanted = want->type;
+    if (c.err == SUNDER_OK) {
+        *ret_expr = expr;
+    }
+    return c.err;
 }
 
 sunder_field_set sunder_expr_reads(const struct sunder_expr *expr)
 {
-    return expr->reads;
+    return expr->of.reads;
 }
 
 struct sunder_str sunder_expr_source(const struct sunder_expr *expr)
 {
-    return expr->source;
+    return expr->of.source;
 }
 
 bool sunder_expr_is_field(const struct sunder_expr *expr, enum sunder_field field)
 {
-    const struct expr_node *root = expr->root;
-    return root->op == EXPR_OP_FIELD && root->field == field && root->path == NULL;
+    return expr->of.field == field;
 }
 
-enum sunder_err sunder_expr_eval(const struct sunder_expr *expr,
-    const struct sunder_expr_env *env,
-    struct sunder_arena *arena,
-    struct sunder_value *ret_value)
-{
-    struct sunder_value value = {0};
-    enum sunder_err err = expr_eval_node(expr->root, env, arena, &value);
-    if (err != SUNDER_OK) {
-        return err;
-    }
-    if (!expr_value_is(&value, expr->wanted)) {
-        return SUNDER_ERR_INVALID;
-    }
-    *ret_value = value;
-    return SUNDER_OK;
-}
-
-bool sunder_expr_holds(const struct sunder_expr *expr,
-    const struct sunder_expr_env *env,
-    struct sunder_arena *arena,
-    bool *ret_error)
-{
-    struct sunder_value value = {0};
-    enum sunder_err err = sunder_expr_eval(expr, env, arena, &value);
-    bool error = err != SUNDER_OK || value.kind != SUNDER_VALUE_BOOL;
-    if (ret_error != NULL) {
-        *ret_error = error;
-    }
-    return !error && value.boolean;
-}
-
-/* The evaluator has no calls of the history, no guards and no faults with a place yet. */
 const struct sunder_history_call *sunder_expr_history_calls(
     const struct sunder_expr *expr, uint32_t *ret_count)
 {
-    (void)expr;
-    *ret_count = 0;
-    return NULL;
+    *ret_count = expr->of.program.call_count;
+    return expr->of.program.calls;
 }
 
 const struct sunder_expr_guard *sunder_expr_guards(
     const struct sunder_expr *expr, uint32_t *ret_count)
 {
-    (void)expr;
-    *ret_count = 0;
-    return NULL;
+    *ret_count = expr->of.guards.count;
+    return expr->of.guards.at;
 }
 
 const struct sunder_expr_cost *sunder_expr_cost(const struct sunder_expr *expr)
 {
-    return &expr->cost;
+    return &expr->of.cost;
 }
 
 const struct sunder_expr_span *sunder_expr_conjuncts(
     const struct sunder_expr *expr, uint32_t *ret_count)
 {
-    *ret_count = 1;
-    return &expr->whole;
+    *ret_count = expr->of.conjuncts.count;
+    return expr->of.conjuncts.at;
+}
+
+static const char *to_value(const struct sunder_cel_value *from,
+    struct sunder_arena *arena,
+    struct sunder_value *ret_value);
+
+static const char *to_list(
+    const struct sunder_cel_value *from, struct sunder_arena *arena, struct sunder_value *ret_value)
+{
+    *ret_value = (struct sunder_value){
+        .kind = SUNDER_VALUE_LIST, .count = from->count, .items = from->json_items};
+    if (from->json) {
+        return NULL;
+    }
+    struct sunder_value *items = SUNDER_ARENA_NEW(arena, struct sunder_value, from->count);
+    const char *fault = NULL;
+    for (uint32_t i = 0; items != NULL && i < from->count && fault == NULL; i++) {
+        fault = to_value(&from->items[i], arena, &items[i]);
+    }
+    ret_value->items = items;
+    return fault; /* items == NULL: the caller sees that. */
+}
+
+/* Recursion: the depth of an event or of the expression. */
+static const char *to_value(
+    const struct sunder_cel_value *from, struct sunder_arena *arena, struct sunder_value *ret_value)
+{
+    int64_t micro = from->integer;
+    switch (from->kind) {
+    case SUNDER_CEL_NULL:
+        *ret_value = (struct sunder_value){.kind = SUNDER_VALUE_NULL};
+        return NULL;
+    case SUNDER_CEL_BOOL:
+        *ret_value =
+            (struct sunder_value){.kind = SUNDER_VALUE_BOOL, .boolean = from->integer != 0};
+        return NULL;
+    case SUNDER_CEL_STRING:
+        *ret_value = (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = expr_text(from)};
+        return NULL;
+    case SUNDER_CEL_INT:
+        if (__builtin_mul_overflow(from->integer, SUNDER_DECIMAL_ONE, &micro)) {
+            return "the number is too large; `string(x)` makes a text of it";
+        }
+        *ret_value =
+            (struct sunder_value){.kind = SUNDER_VALUE_NUMBER, .exact = true, .micro = micro};
+        return NULL;
+    case SUNDER_CEL_DECIMAL:
+        *ret_value =
+            (struct sunder_value){.kind = SUNDER_VALUE_NUMBER, .exact = true, .micro = micro};
+        return NULL;
+    case SUNDER_CEL_LIST:
+        return to_list(from, arena, ret_value);
+    case SUNDER_CEL_MAP:
+        *ret_value = (struct sunder_value){
+            .kind = SUNDER_VALUE_MAP, .count = from->count, .members = from->json_members};
+        return from->json ? NULL : "a map made here is no result";
+    default:
+        return "a value of such a type is no result";
+    }
+}
+
+/* True when a value is of the wanted type. */
+static bool value_is(const struct sunder_value *value, enum sunder_type wanted)
+{
+    switch (wanted) {
+    case SUNDER_TYPE_STRING:
+        return value->kind == SUNDER_VALUE_STRING;
+    case SUNDER_TYPE_DECIMAL:
+        return value->kind == SUNDER_VALUE_NUMBER;
+    case SUNDER_TYPE_BOOL:
+        return value->kind == SUNDER_VALUE_BOOL;
+    case SUNDER_TYPE_STRINGS:
+        for (uint32_t i = 0; value->kind == SUNDER_VALUE_LIST && i < value->count; i++) {
+            if (value->items[i].kind != SUNDER_VALUE_STRING) {
+                return false;
+            }
+        }
+        return value->kind == SUNDER_VALUE_LIST;
+    case SUNDER_TYPE_ANY:
+    case SUNDER_TYPE_INT:
+    case SUNDER_TYPE_TIMESTAMP:
+    case SUNDER_TYPE_HISTORY:
+        break;
+    }
+    return true;
 }
 
 enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
@@ -185,9 +223,48 @@ enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
     struct sunder_value *ret_value,
     struct sunder_expr_fault *ret_fault)
 {
-    enum sunder_err err = sunder_expr_eval(expr, env, arena, ret_value);
-    if (err == SUNDER_ERR_INVALID) {
-        *ret_fault = (struct sunder_expr_fault){.text = "the expression errors"};
+    const struct expr_input input = {.env = env, .arena = arena};
+    struct sunder_cel_value result;
+    struct sunder_value value = {0};
+    enum sunder_err err = expr_run(&expr->of.program, &input, &result, ret_fault);
+    if (err != SUNDER_OK) {
+        return err;
     }
-    return err;
+    const char *fault = to_value(&result, arena, &value);
+    if (value.kind == SUNDER_VALUE_LIST && value.items == NULL && value.count != 0) {
+        return SUNDER_ERR_FULL;
+    }
+    if (fault == NULL && !value_is(&value, expr->wanted)) {
+        fault = expr_fault_no_overload;
+    }
+    if (fault != NULL) {
+        *ret_fault = (struct sunder_expr_fault){.text = fault};
+        return SUNDER_ERR_INVALID;
+    }
+    *ret_value = value;
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_expr_eval(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    struct sunder_value *ret_value)
+{
+    struct sunder_expr_fault fault;
+    return sunder_expr_eval_fault(expr, env, arena, ret_value, &fault);
+}
+
+bool sunder_expr_holds(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    bool *ret_error)
+{
+    const struct expr_input input = {.env = env, .arena = arena};
+    struct sunder_cel_value result = {0};
+    enum sunder_err err = expr_run(&expr->of.program, &input, &result, NULL);
+    bool error = err != SUNDER_OK || result.kind != SUNDER_CEL_BOOL;
+    if (ret_error != NULL) {
+        *ret_error = error;
+    }
+    return !error && result.integer != 0;
 }

@@ -1,421 +1,364 @@
+/* The checker: names, types, constants. After it every node has a type and every name its meaning. */
 #include "engine/base/must.h"
+#include "engine/expr/expr_functions.h"
 #include "engine/expr/expr_node.h"
 #include "engine/model/limits.h"
 
 #define S SUNDER_STR
 
-static struct sunder_str type_name(enum expr_type type)
+static const struct expr_type *kind_type(uint8_t kind)
 {
-    static const struct sunder_str names[] = {
-        [EXPR_TYPE_STRING] = EXPR_WORD("a string"),
-        [EXPR_TYPE_NUMBER] = EXPR_WORD("a number"),
-        [EXPR_TYPE_BOOL] = EXPR_WORD("true or false"),
-        [EXPR_TYPE_STRINGS] = EXPR_WORD("a list of strings"),
-        [EXPR_TYPE_NUMBERS] = EXPR_WORD("a list of numbers"),
-        [EXPR_TYPE_LIST] = EXPR_WORD("a list"),
-        [EXPR_TYPE_ANY] = EXPR_WORD("anything"),
+    static const enum expr_type_kind kinds[] = {
+        [SUNDER_CEL_NULL] = EXPR_TYPE_NULL,
+        [SUNDER_CEL_BOOL] = EXPR_TYPE_BOOL,
+        [SUNDER_CEL_INT] = EXPR_TYPE_INT,
+        [SUNDER_CEL_UINT] = EXPR_TYPE_UINT,
+        [SUNDER_CEL_DOUBLE] = EXPR_TYPE_DOUBLE,
+        [SUNDER_CEL_DECIMAL] = EXPR_TYPE_DECIMAL,
+        [SUNDER_CEL_STRING] = EXPR_TYPE_STRING,
+        [SUNDER_CEL_BYTES] = EXPR_TYPE_BYTES,
     };
-    return names[type];
+    return &expr_types[kinds[kind]];
 }
 
-static bool is_list(enum expr_type type)
+static void need_bool(struct expr_compile *c, const struct expr_node *node, struct sunder_str what)
 {
-    return type == EXPR_TYPE_STRINGS || type == EXPR_TYPE_NUMBERS || type == EXPR_TYPE_LIST;
-}
-
-/* Can a value be of both types? */
-static bool meet(enum expr_type a, enum expr_type b)
-{
-    if (a == b || a == EXPR_TYPE_ANY || b == EXPR_TYPE_ANY) {
-        return true;
-    }
-    return is_list(a) && is_list(b) && (a == EXPR_TYPE_LIST || b == EXPR_TYPE_LIST);
-}
-
-static enum expr_type element_of(enum expr_type list)
-{
-    if (list == EXPR_TYPE_STRINGS) {
-        return EXPR_TYPE_STRING;
-    }
-    return list == EXPR_TYPE_NUMBERS ? EXPR_TYPE_NUMBER : EXPR_TYPE_ANY;
-}
-
-static void need(struct expr_compile *c,
-    const struct expr_node *node,
-    enum expr_type type,
-    struct sunder_str what)
-{
-    if (!meet(node->type, type)) {
+    uint32_t mark = c->trail_count;
+    if (c->err == SUNDER_OK && !expr_unify(c, node->type, &expr_types[EXPR_TYPE_BOOL])) {
         EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
             node->offset,
             what,
-            S(" wants "),
-            type_name(type),
-            S(", and this is "),
-            type_name(node->type));
+            S(" wants true or false, and this is "),
+            expr_type_words(c, node->type));
+    }
+    c->trail_count = mark;
+}
+
+static void check_children(struct expr_compile *c, struct expr_node *node)
+{
+    for (struct expr_node *child = node->first; child != NULL && c->err == SUNDER_OK;
+         child = child->next) {
+        expr_check_node(c, child);
     }
 }
 
-static void need_all(struct expr_compile *c,
-    const struct expr_node *node,
-    enum expr_type type,
-    struct sunder_str what)
+static void check_logic(struct expr_compile *c, struct expr_node *node)
 {
-    for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
-        need(c, child, type, what);
+    check_children(c, node);
+    for (struct expr_node *child = node->first; child != NULL; child = child->next) {
+        need_bool(c, child, node->kind == EXPR_AND ? S("`&&`") : S("`||`"));
     }
+    node->type = &expr_types[EXPR_TYPE_BOOL];
 }
 
-static enum expr_type field_type(const struct expr_node *node)
+static bool both_numbers(const struct expr_type *a, const struct expr_type *b)
 {
-    static const enum sunder_type types[SUNDER_FIELD_COUNT] = {
-#define FIELD_TYPE(code, name, type) [SUNDER_FIELD_##code] = SUNDER_TYPE_##type,
-        SUNDER_FIELD_LIST(FIELD_TYPE)
-#undef FIELD_TYPE
-    };
-    if (node->path != NULL) {
-        return EXPR_TYPE_ANY;
-    }
-    switch (types[node->field]) {
-    case SUNDER_TYPE_STRING:
-        return EXPR_TYPE_STRING;
-    case SUNDER_TYPE_DECIMAL:
-    case SUNDER_TYPE_INT:
-        return EXPR_TYPE_NUMBER;
-    case SUNDER_TYPE_BOOL:
-        return EXPR_TYPE_BOOL;
-    case SUNDER_TYPE_STRINGS:
-        return EXPR_TYPE_STRINGS;
-    case SUNDER_TYPE_ANY:
-    case SUNDER_TYPE_TIMESTAMP:
-    case SUNDER_TYPE_HISTORY:
-        return EXPR_TYPE_ANY;
-    }
-    return EXPR_TYPE_ANY;
+    enum expr_type_kind x = expr_type_of(a)->kind;
+    enum expr_type_kind y = expr_type_of(b)->kind;
+    bool number_x = x == EXPR_TYPE_INT || x == EXPR_TYPE_UINT || x == EXPR_TYPE_DECIMAL ||
+                    x == EXPR_TYPE_DOUBLE;
+    bool number_y = y == EXPR_TYPE_INT || y == EXPR_TYPE_UINT || y == EXPR_TYPE_DECIMAL ||
+                    y == EXPR_TYPE_DOUBLE;
+    return number_x && number_y;
 }
 
-static enum expr_type literal_type(const struct sunder_value *value)
+static void check_choice(struct expr_compile *c, struct expr_node *node)
 {
-    switch (value->kind) {
-    case SUNDER_VALUE_BOOL:
-        return EXPR_TYPE_BOOL;
-    case SUNDER_VALUE_NUMBER:
-        return EXPR_TYPE_NUMBER;
-    case SUNDER_VALUE_STRING:
-        return EXPR_TYPE_STRING;
-    case SUNDER_VALUE_LIST:
-        return EXPR_TYPE_LIST;
-    case SUNDER_VALUE_ABSENT:
-    case SUNDER_VALUE_NULL:
-    case SUNDER_VALUE_MAP:
-        break;
-    }
-    return EXPR_TYPE_ANY;
-}
-
-/* A list of literals is known now; its elements are then compared without being built at each event. */
-static void fold_list(struct expr_compile *c, struct expr_node *list)
-{
-    for (const struct expr_node *child = list->first; child != NULL; child = child->next) {
-        if (child->op != EXPR_OP_LITERAL) {
-            return;
-        }
-    }
-    struct sunder_value *items = SUNDER_ARENA_NEW(c->arena, struct sunder_value, list->count);
-    if (items == NULL && list->count != 0) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, list->offset, S("no memory is left for the policy"));
+    check_children(c, node);
+    if (c->err != SUNDER_OK) {
         return;
     }
-    uint32_t i = 0;
-    for (const struct expr_node *child = list->first; child != NULL; child = child->next) {
-        items[i] = child->value;
-        i += 1;
-    }
-    list->value =
-        (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = list->count, .items = items};
-    list->op = EXPR_OP_LITERAL;
-    list->first = NULL;
-}
-
-static enum expr_type check_list(struct expr_compile *c, struct expr_node *node)
-{
-    enum expr_type type = EXPR_TYPE_LIST;
-    if (node->first != NULL && node->first->type == EXPR_TYPE_STRING) {
-        type = EXPR_TYPE_STRINGS;
-    } else if (node->first != NULL && node->first->type == EXPR_TYPE_NUMBER) {
-        type = EXPR_TYPE_NUMBERS;
-    }
-    for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
-        if (type != EXPR_TYPE_LIST && child->type != element_of(type)) {
-            type = EXPR_TYPE_LIST;
-        }
-    }
-    fold_list(c, node);
-    return type;
-}
-
-static enum expr_type check_equal(struct expr_compile *c, const struct expr_node *node)
-{
-    const struct expr_node *a = node->first;
-    const struct expr_node *b = a->next;
-    if (!meet(a->type, b->type)) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            node->offset,
-            type_name(a->type),
-            S(" never equals "),
-            type_name(b->type));
-    }
-    return EXPR_TYPE_BOOL;
-}
-
-static enum expr_type check_order(struct expr_compile *c, const struct expr_node *node)
-{
-    const struct expr_node *a = node->first;
-    const struct expr_node *b = a->next;
-    for (const struct expr_node *side = a; side != NULL; side = side->next) {
-        if (!meet(side->type, EXPR_TYPE_NUMBER) && !meet(side->type, EXPR_TYPE_STRING)) {
-            EXPR_FAIL(c,
-                SUNDER_ERR_INVALID,
-                side->offset,
-                S("only numbers and strings have an order, and this is "),
-                type_name(side->type));
-            return EXPR_TYPE_BOOL;
-        }
-    }
-    if (!meet(a->type, b->type)) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            node->offset,
-            type_name(a->type),
-            S(" cannot be compared with "),
-            type_name(b->type));
-    }
-    return EXPR_TYPE_BOOL;
-}
-
-static enum expr_type check_in(struct expr_compile *c, const struct expr_node *node)
-{
-    const struct expr_node *item = node->first;
-    const struct expr_node *list = item->next;
-    if (list->type != EXPR_TYPE_ANY && !is_list(list->type)) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            list->offset,
-            S("`in` wants a list, and this is "),
-            type_name(list->type));
-    } else if (!meet(item->type, element_of(list->type))) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            node->offset,
-            type_name(item->type),
-            S(" is never in "),
-            type_name(list->type));
-    }
-    return EXPR_TYPE_BOOL;
-}
-
-static enum expr_type check_add(struct expr_compile *c, const struct expr_node *node)
-{
-    enum expr_type type = EXPR_TYPE_ANY;
-    for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
-        if (!meet(child->type, EXPR_TYPE_STRING) && !meet(child->type, EXPR_TYPE_NUMBER)) {
-            EXPR_FAIL(c,
-                SUNDER_ERR_INVALID,
-                child->offset,
-                S("`+` adds numbers or joins strings, and this is "),
-                type_name(child->type));
-            return type;
-        }
-        if (!meet(child->type, type)) {
-            EXPR_FAIL(c,
-                SUNDER_ERR_INVALID,
-                child->offset,
-                S("`+` wants "),
-                type_name(type),
-                S(" here too, and this is "),
-                type_name(child->type),
-                S("; `string(x)` makes a string"));
-            return type;
-        }
-        if (type == EXPR_TYPE_ANY) {
-            type = child->type;
-        }
-    }
-    return type;
-}
-
-static enum expr_type check_choice(struct expr_compile *c, const struct expr_node *node)
-{
     const struct expr_node *yes = node->first->next;
     const struct expr_node *no = yes->next;
-    need(c, node->first, EXPR_TYPE_BOOL, S("the condition before `?`"));
-    if (!meet(yes->type, no->type)) {
+    need_bool(c, node->first, S("the condition before `?`"));
+    uint32_t mark = c->trail_count;
+    bool numbers = c->schema->policy && both_numbers(yes->type, no->type);
+    if (!numbers && !expr_unify(c, yes->type, no->type)) {
         EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
             node->offset,
             S("`? :` gives "),
-            type_name(yes->type),
+            expr_type_words(c, yes->type),
             S(" or "),
-            type_name(no->type),
+            expr_type_words(c, no->type),
             S("; both must be of one type"));
+        return;
     }
-    if (yes->type == no->type) {
-        return yes->type;
-    }
-    return is_list(yes->type) && is_list(no->type) ? EXPR_TYPE_LIST : EXPR_TYPE_ANY;
+    c->trail_count = mark;
+    node->type = expr_type_join(c, yes->type, no->type);
 }
 
-static enum expr_type check_size(struct expr_compile *c, const struct expr_node *node)
+static bool all_constant(const struct expr_node *node)
 {
-    const struct expr_node *of = node->first;
-    bool sized = of->type == EXPR_TYPE_ANY || of->type == EXPR_TYPE_STRING || is_list(of->type);
-    if (!sized) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            of->offset,
-            S("`size` wants a string or a list, and this is "),
-            type_name(of->type));
-    }
-    return EXPR_TYPE_NUMBER;
-}
-
-static enum expr_type check_string(struct expr_compile *c, const struct expr_node *node)
-{
-    if (is_list(node->first->type)) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            node->first->offset,
-            S("`string` wants a string, a number or a bool, and this is "),
-            type_name(node->first->type));
-    }
-    return EXPR_TYPE_STRING;
-}
-
-static enum expr_type check_node(struct expr_compile *c, struct expr_node *node)
-{
-    switch (node->op) {
-    case EXPR_OP_LITERAL:
-        return literal_type(&node->value);
-    case EXPR_OP_FIELD:
-        return field_type(node);
-    case EXPR_OP_HAS:
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_NOT:
-        need_all(c, node, EXPR_TYPE_BOOL, S("`!`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_AND:
-        need_all(c, node, EXPR_TYPE_BOOL, S("`&&`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_OR:
-        need_all(c, node, EXPR_TYPE_BOOL, S("`||`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_ADD:
-        return check_add(c, node);
-    case EXPR_OP_EQUAL:
-    case EXPR_OP_UNEQUAL:
-        return check_equal(c, node);
-    case EXPR_OP_LESS:
-    case EXPR_OP_LESS_EQUAL:
-    case EXPR_OP_GREATER:
-    case EXPR_OP_GREATER_EQUAL:
-        return check_order(c, node);
-    case EXPR_OP_IN:
-        return check_in(c, node);
-    case EXPR_OP_CHOICE:
-        return check_choice(c, node);
-    case EXPR_OP_LIST:
-        return check_list(c, node);
-    case EXPR_OP_SIZE:
-        return check_size(c, node);
-    case EXPR_OP_STRING:
-        return check_string(c, node);
-    case EXPR_OP_STARTS_WITH:
-        need_all(c, node, EXPR_TYPE_STRING, S("`startsWith`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_ENDS_WITH:
-        need_all(c, node, EXPR_TYPE_STRING, S("`endsWith`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_CONTAINS:
-        need_all(c, node, EXPR_TYPE_STRING, S("`contains`"));
-        return EXPR_TYPE_BOOL;
-    case EXPR_OP_LOWER:
-        need_all(c, node, EXPR_TYPE_STRING, S("`lowerAscii`"));
-        return EXPR_TYPE_STRING;
-    case EXPR_OP_UPPER:
-        need_all(c, node, EXPR_TYPE_STRING, S("`upperAscii`"));
-        return EXPR_TYPE_STRING;
-    }
-    return EXPR_TYPE_ANY;
-}
-
-/* Recursion: at most SUNDER_EXPR_DEPTH_MAX, which the parser holds. */
-void expr_check(struct expr_compile *c, struct expr_node *node)
-{
-    SUNDER_MUST(node->height <= SUNDER_EXPR_DEPTH_MAX);
-    for (struct expr_node *child = node->first; child != NULL; child = child->next) {
-        expr_check(c, child);
-    }
-    node->type = check_node(c, node);
-}
-
-static enum expr_type type_wanted(enum sunder_type wanted)
-{
-    switch (wanted) {
-    case SUNDER_TYPE_STRING:
-        return EXPR_TYPE_STRING;
-    case SUNDER_TYPE_DECIMAL:
-    case SUNDER_TYPE_INT:
-        return EXPR_TYPE_NUMBER;
-    case SUNDER_TYPE_BOOL:
-        return EXPR_TYPE_BOOL;
-    case SUNDER_TYPE_STRINGS:
-        return EXPR_TYPE_STRINGS;
-    case SUNDER_TYPE_ANY:
-    case SUNDER_TYPE_TIMESTAMP:
-    case SUNDER_TYPE_HISTORY:
-        return EXPR_TYPE_ANY;
-    }
-    return EXPR_TYPE_ANY;
-}
-
-void expr_check_wanted(
-    struct expr_compile *c, const struct expr_node *root, enum sunder_type wanted)
-{
-    enum expr_type type = type_wanted(wanted);
-    if (!meet(root->type, type)) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            0,
-            S("this expression must give "),
-            type_name(type),
-            S(", and gives "),
-            type_name(root->type));
-    }
-}
-
-bool expr_value_is(const struct sunder_value *value, enum sunder_type wanted)
-{
-    switch (wanted) {
-    case SUNDER_TYPE_STRING:
-        return value->kind == SUNDER_VALUE_STRING;
-    case SUNDER_TYPE_DECIMAL:
-    case SUNDER_TYPE_INT:
-        return value->kind == SUNDER_VALUE_NUMBER;
-    case SUNDER_TYPE_BOOL:
-        return value->kind == SUNDER_VALUE_BOOL;
-    case SUNDER_TYPE_STRINGS:
-        for (uint32_t i = 0; value->kind == SUNDER_VALUE_LIST && i < value->count; i++) {
-            if (value->items[i].kind != SUNDER_VALUE_STRING) {
-                return false;
-            }
+    for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
+        if (child->kind != EXPR_CONST) {
+            return false;
         }
-        return value->kind == SUNDER_VALUE_LIST;
-    case SUNDER_TYPE_ANY:
-    case SUNDER_TYPE_TIMESTAMP:
-    case SUNDER_TYPE_HISTORY:
-        break;
     }
     return true;
+}
+
+/* The elements' type: that of all, or dyn. `every`: 1 for lists, 2 for keys or values of maps. */
+static const struct expr_type *element_type(
+    struct expr_compile *c, const struct expr_node *first, bool pairs)
+{
+    const struct expr_type *type = NULL;
+    for (const struct expr_node *child = first; child != NULL;) {
+        type = type == NULL ? child->type : expr_type_join(c, type, child->type);
+        child = pairs && child->next != NULL ? child->next->next : (pairs ? NULL : child->next);
+    }
+    return type == NULL ? expr_type_new(c, EXPR_TYPE_VAR, NULL, NULL) : type;
+}
+
+/* A list of constants is known now; its elements are then compared without being built at each event. */
+static void check_list(struct expr_compile *c, struct expr_node *node)
+{
+    check_children(c, node);
+    node->type = expr_type_new(c, EXPR_TYPE_LIST, element_type(c, node->first, false), NULL);
+    if (c->err != SUNDER_OK || !all_constant(node)) {
+        return;
+    }
+    struct sunder_cel_value *items =
+        SUNDER_ARENA_NEW(&c->scratch, struct sunder_cel_value, node->count + 1);
+    uint32_t i = 0;
+    if (items == NULL) {
+        expr_fail_full(c);
+        return;
+    }
+    for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
+        items[i++] = child->value;
+    }
+    node->kind = EXPR_CONST;
+    node->value = expr_list(items, node->count);
+    node->first = NULL;
+}
+
+static void check_map_keys(struct expr_compile *c, const struct expr_node *node)
+{
+    for (const struct expr_node *key = node->first; key != NULL; key = key->next->next) {
+        enum expr_type_kind kind = expr_type_of(key->type)->kind;
+        bool may = kind == EXPR_TYPE_DYN || kind == EXPR_TYPE_VAR || kind == EXPR_TYPE_BOOL ||
+                   kind == EXPR_TYPE_INT || kind == EXPR_TYPE_UINT || kind == EXPR_TYPE_STRING;
+        if (!may) {
+            EXPR_FAIL(c,
+                key->offset,
+                S("a key is a string, an int, a uint or a bool, and this is "),
+                expr_type_words(c, key->type));
+        }
+    }
+}
+
+static void check_map(struct expr_compile *c, struct expr_node *node)
+{
+    check_children(c, node);
+    if (c->err != SUNDER_OK) {
+        return;
+    }
+    check_map_keys(c, node);
+    const struct expr_type *key = element_type(c, node->first, true);
+    const struct expr_type *value =
+        element_type(c, node->first == NULL ? NULL : node->first->next, true);
+    node->type = expr_type_new(c, EXPR_TYPE_MAP, key, value);
+    if (c->err != SUNDER_OK || !all_constant(node)) {
+        return;
+    }
+    uint32_t count = node->count / 2;
+    struct sunder_cel_entry *entries =
+        SUNDER_ARENA_NEW(&c->scratch, struct sunder_cel_entry, count + 1);
+    uint32_t i = 0;
+    bool keys = true;
+    if (entries == NULL) {
+        expr_fail_full(c);
+        return;
+    }
+    for (const struct expr_node *child = node->first; child != NULL; child = child->next->next) {
+        keys = keys && expr_is_key(child->value.kind);
+        entries[i++] = (struct sunder_cel_entry){child->value, child->next->value};
+    }
+    if (keys && expr_sort_entries(entries, count)) {
+        node->kind = EXPR_CONST;
+        node->value = (struct sunder_cel_value){
+            .kind = SUNDER_CEL_MAP, .sorted = true, .count = count, .entries = entries};
+        node->first = NULL;
+    }
+}
+
+/* What a macro's variable stands for: elements of a list, keys of a map. */
+static const struct expr_type *variable_type(struct expr_compile *c, const struct expr_node *node)
+{
+    const struct expr_type *range = expr_type_of(node->first->type);
+    if (range->kind == EXPR_TYPE_LIST || range->kind == EXPR_TYPE_MAP) {
+        return range->a;
+    }
+    if (range->kind != EXPR_TYPE_DYN && range->kind != EXPR_TYPE_VAR) {
+        EXPR_FAIL(c,
+            node->offset,
+            S("macros go over a list or a map, and this is "),
+            expr_type_words(c, range));
+    }
+    return &expr_types[EXPR_TYPE_DYN];
+}
+
+static void check_loop(struct expr_compile *c, struct expr_node *node)
+{
+    expr_check_node(c, node->first);
+    struct expr_scope scope = {.name = node->name, .binder = node, .outer = c->scope};
+    if (c->err != SUNDER_OK) {
+        return;
+    }
+    scope.type = variable_type(c, node);
+    c->loops += 1;
+    if (c->loops > c->schema->loops_max) {
+        EXPR_FAIL(c, node->offset, S("macros nest deeper than 2: each level multiplies the time"));
+    }
+    c->scope = &scope;
+    for (struct expr_node *child = node->first->next; child != NULL && c->err == SUNDER_OK;
+         child = child->next) {
+        expr_check_node(c, child);
+    }
+    c->scope = scope.outer;
+    c->loops -= 1;
+    if (c->err != SUNDER_OK) {
+        return;
+    }
+    node->type = &expr_types[EXPR_TYPE_BOOL];
+    if (node->kind == EXPR_TRANSFORM) {
+        if (node->count == 3) {
+            need_bool(c, node->first->next, S("the condition of `map`"));
+        }
+        node->type = expr_type_new(c, EXPR_TYPE_LIST, node->last->type, NULL);
+        return;
+    }
+    need_bool(c, node->last, S("the condition of the macro"));
+    if (node->kind == EXPR_FILTER) {
+        node->type = expr_type_new(c, EXPR_TYPE_LIST, scope.type, NULL);
+    }
+}
+
+static void check_bind(struct expr_compile *c, struct expr_node *node)
+{
+    expr_check_node(c, node->first);
+    struct expr_scope scope = {
+        .name = node->name, .binder = node, .type = node->first->type, .outer = c->scope};
+    if (c->err == SUNDER_OK) {
+        c->scope = &scope;
+        expr_check_node(c, node->last);
+        c->scope = scope.outer;
+        node->type = node->last->type;
+    }
+}
+
+/* Whether some function has this namespace. */
+static bool is_namespace(struct sunder_str name)
+{
+    for (uint32_t i = 0; i < expr_function_count; i++) {
+        struct sunder_str function = expr_functions[i].name;
+        if (sunder_str_starts_with(function, name) && function.len > name.len &&
+            function.at[name.len] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* math.least(a): what looks like a receiver is the namespace of a function. */
+static void drop_namespace(struct expr_compile *c, struct expr_node *node)
+{
+    const struct expr_node *space = node->first;
+    if (!node->method || space->kind != EXPR_NAME || !is_namespace(space->name) ||
+        expr_is_known(c, space)) {
+        return;
+    }
+    uint32_t len = space->name.len + 1 + node->name.len;
+    char *text = sunder_arena_alloc_raw(&c->scratch, len, 1);
+    if (text == NULL) {
+        expr_fail_full(c);
+        return;
+    }
+    memcpy(text, space->name.at, space->name.len);
+    text[space->name.len] = '.';
+    memcpy(text + space->name.len + 1, node->name.at, node->name.len);
+    node->name = (struct sunder_str){text, len};
+    node->method = false;
+    node->first = space->next;
+    node->count -= 1;
+    node->last = node->first == NULL ? NULL : node->last;
+}
+
+static void check_call(struct expr_compile *c, struct expr_node *node)
+{
+    if (expr_check_history(c, node)) {
+        return;
+    }
+    drop_namespace(c, node);
+    check_children(c, node);
+    if (c->err == SUNDER_OK) {
+        expr_check_call(c, node);
+    }
+}
+
+/* Recursion: the height of the tree, which the parser holds. */
+void expr_check_node(struct expr_compile *c, struct expr_node *node)
+{
+    if (c->err != SUNDER_OK) {
+        return;
+    }
+    switch (node->kind) {
+    case EXPR_CONST:
+        if (node->value.kind <= SUNDER_CEL_BYTES) {
+            node->type = kind_type(node->value.kind);
+        }
+        break;
+    case EXPR_NAME:
+    case EXPR_SELECT:
+        expr_resolve(c, node);
+        break;
+    case EXPR_HAS:
+        expr_has(c, node);
+        break;
+    case EXPR_CALL:
+        check_call(c, node);
+        break;
+    case EXPR_AND:
+    case EXPR_OR:
+        check_logic(c, node);
+        break;
+    case EXPR_ADD:
+        check_children(c, node);
+        if (c->err == SUNDER_OK) {
+            expr_check_add(c, node);
+        }
+        break;
+    case EXPR_CHOICE:
+        check_choice(c, node);
+        break;
+    case EXPR_LIST:
+        check_list(c, node);
+        break;
+    case EXPR_MAP:
+        check_map(c, node);
+        break;
+    case EXPR_ALL:
+    case EXPR_EXISTS:
+    case EXPR_EXISTS_ONE:
+    case EXPR_FILTER:
+    case EXPR_TRANSFORM:
+        check_loop(c, node);
+        break;
+    case EXPR_BIND:
+        check_bind(c, node);
+        break;
+    case EXPR_VARIABLE:
+    case EXPR_LOCAL:
+    case EXPR_UNKNOWN:
+    case EXPR_HISTORY:
+        break;
+    }
+    if (!c->schema->check) {
+        node->type = &expr_types[EXPR_TYPE_DYN];
+    }
+}
+
+void expr_check(struct expr_compile *c, struct expr_node *root)
+{
+    expr_check_node(c, root);
 }

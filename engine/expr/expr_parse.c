@@ -1,115 +1,49 @@
+/* A Pratt parser: binary operators by precedence, macros become nodes of their own. */
+#include "engine/base/decimal.h"
+#include "engine/expr/expr_double.h"
+#include "engine/expr/expr_functions.h"
 #include "engine/expr/expr_node.h"
 #include "engine/model/limits.h"
 
 #define S SUNDER_STR
 
-/* A Pratt parser: an operator's power tells how tightly it binds. CEL's table, loosest first. */
-struct operator_ {
-    struct sunder_str text;
-    uint32_t power;
-    enum expr_op op;
-};
+static struct expr_node *parse_choice(struct expr_compile *c);
+static struct expr_node *parse_unary(struct expr_compile *c);
 
-enum {
-    POWER_OR = 1,
-    POWER_AND = 2,
-    POWER_RELATION = 3,
-    POWER_ADD = 4
-};
-
-static const struct operator_ operators[] = {
-    {EXPR_WORD("||"), POWER_OR, EXPR_OP_OR},
-    {EXPR_WORD("&&"), POWER_AND, EXPR_OP_AND},
-    {EXPR_WORD("=="), POWER_RELATION, EXPR_OP_EQUAL},
-    {EXPR_WORD("!="), POWER_RELATION, EXPR_OP_UNEQUAL},
-    {EXPR_WORD("<"), POWER_RELATION, EXPR_OP_LESS},
-    {EXPR_WORD("<="), POWER_RELATION, EXPR_OP_LESS_EQUAL},
-    {EXPR_WORD(">"), POWER_RELATION, EXPR_OP_GREATER},
-    {EXPR_WORD(">="), POWER_RELATION, EXPR_OP_GREATER_EQUAL},
-    {EXPR_WORD("in"), POWER_RELATION, EXPR_OP_IN},
-    {EXPR_WORD("+"), POWER_ADD, EXPR_OP_ADD},
-};
-
-static const struct sunder_str NOT_YET = EXPR_WORD("` is not supported by this build yet");
-
-static bool at_sign(const struct expr_compile *c, struct sunder_str sign)
-{
-    return c->token.kind == EXPR_TOKEN_SIGN && sunder_str_equal(c->token.text, sign);
-}
-
-static bool take_sign(struct expr_compile *c, struct sunder_str sign)
-{
-    if (!at_sign(c, sign)) {
-        return false;
-    }
-    expr_next(c);
-    return true;
-}
-
-static void fail_at_token(struct expr_compile *c, struct sunder_str expected)
-{
-    if (c->token.kind == EXPR_TOKEN_END) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            c->token.offset,
-            S("the expression ends where "),
-            expected,
-            S(" should be"));
-        return;
-    }
-    if (c->token.kind == EXPR_TOKEN_STRING) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            c->token.offset,
-            S("a string stands where "),
-            expected,
-            S(" should be"));
-        return;
-    }
-    EXPR_FAIL(c,
-        SUNDER_ERR_INVALID,
-        c->token.offset,
-        S("`"),
-        c->token.text,
-        S("` stands where "),
-        expected,
-        S(" should be"));
-}
-
-static void expect_sign(struct expr_compile *c, struct sunder_str sign, struct sunder_str expected)
-{
-    if (!take_sign(c, sign)) {
-        fail_at_token(c, expected);
-    }
-}
-
-static struct expr_node *node_of(struct expr_compile *c, enum expr_op op, uint32_t offset)
+struct expr_node *expr_new(struct expr_compile *c, enum expr_kind kind, uint32_t offset)
 {
     if (c->err != SUNDER_OK) {
         return NULL;
     }
-    if (c->nodes == SUNDER_EXPR_NODES_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, offset, S("the expression has more than 1024 parts"));
-        return NULL;
-    }
-    struct expr_node *node = SUNDER_ARENA_NEW(c->arena, struct expr_node, 1);
-    if (node == NULL) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, offset, S("no memory is left for the policy"));
-        return NULL;
-    }
     c->nodes += 1;
-    node->op = op;
-    node->offset = offset;
+    if (c->nodes > SUNDER_EXPR_NODES_MAX) {
+        EXPR_FAIL(c, offset, S("the expression has more than 1024 parts"));
+        return NULL;
+    }
+    struct expr_node *node = SUNDER_ARENA_NEW(&c->scratch, struct expr_node, 1);
+    if (node == NULL) {
+        expr_fail_full(c);
+        return NULL;
+    }
+    *node = (struct expr_node){.kind = kind,
+        .offset = offset,
+        .start = offset,
+        .end = c->token.offset,
+        .type = &expr_types[EXPR_TYPE_DYN]};
     return node;
 }
 
-/* Appends an operand; both may be NULL after an error. */
-static void adopt(struct expr_compile *c, struct expr_node *parent, struct expr_node *child)
+static void fail_deep(struct expr_compile *c, uint32_t offset)
+{
+    EXPR_FAIL(c, offset, S("the expression nests deeper than 32"));
+}
+
+void expr_append(struct expr_compile *c, struct expr_node *parent, struct expr_node *child)
 {
     if (parent == NULL || child == NULL) {
         return;
     }
-    if (parent->first == NULL) {
+    if (parent->last == NULL) {
         parent->first = child;
     } else {
         parent->last->next = child;
@@ -119,358 +53,485 @@ static void adopt(struct expr_compile *c, struct expr_node *parent, struct expr_
     if (child->height + 1 > parent->height) {
         parent->height = child->height + 1;
     }
-    if (parent->height > SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, parent->offset, S("the expression nests deeper than 32"));
+    if (child->start < parent->start) {
+        parent->start = child->start;
+    }
+    parent->end = c->end;
+    if (parent->height > SUNDER_EXPR_HEIGHT_MAX) {
+        fail_deep(c, parent->offset);
     }
 }
 
-static struct expr_node *parse_choice(struct expr_compile *c);
-
-/* Every recursion of the parser goes through here, so that its stack is bounded. */
-static struct expr_node *parse_nested(struct expr_compile *c)
+static bool is_sign(const struct expr_compile *c, const char *sign)
 {
-    if (c->depth == SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, c->token.offset, S("the expression nests deeper than 32"));
-        return NULL;
+    return c->token.kind == EXPR_TOKEN_SIGN && sunder_str_equal(c->token.text, sunder_str_of(sign));
+}
+
+static bool take_sign(struct expr_compile *c, const char *sign)
+{
+    bool there = is_sign(c, sign);
+    if (there) {
+        expr_next(c);
     }
+    return there;
+}
+
+static void fail_wanted(struct expr_compile *c, const char *wanted)
+{
+    struct sunder_str what = sunder_str_of(wanted);
+    switch (c->token.kind) {
+    case EXPR_TOKEN_END:
+        EXPR_FAIL(c, c->token.offset, S("the expression ends where "), what, S(" should be"));
+        return;
+    case EXPR_TOKEN_STRING:
+    case EXPR_TOKEN_BYTES:
+        EXPR_FAIL(c, c->token.offset, S("a string stands where "), what, S(" should be"));
+        return;
+    case EXPR_TOKEN_NAME:
+    case EXPR_TOKEN_INT:
+    case EXPR_TOKEN_UINT:
+    case EXPR_TOKEN_REAL:
+    case EXPR_TOKEN_SIGN:
+        EXPR_FAIL(
+            c, c->token.offset, S("`"), c->token.text, S("` stands where "), what, S(" should be"));
+        return;
+    }
+}
+
+static void want_sign(struct expr_compile *c, const char *sign, const char *quoted)
+{
+    if (!take_sign(c, sign)) {
+        fail_wanted(c, quoted);
+    }
+}
+
+static bool enter(struct expr_compile *c, uint32_t offset)
+{
     c->depth += 1;
-    struct expr_node *node = parse_choice(c);
-    c->depth -= 1;
-    return node;
+    if (c->depth > SUNDER_EXPR_DEPTH_MAX + 1) { /* The outermost operand is no nesting. */
+        fail_deep(c, offset);
+    }
+    return c->err == SUNDER_OK;
 }
 
-static struct expr_node *literal_of(
-    struct expr_compile *c, uint32_t offset, struct sunder_value value)
+static struct expr_node *literal(
+    struct expr_compile *c, struct sunder_cel_value value, uint32_t offset)
 {
-    struct expr_node *node = node_of(c, EXPR_OP_LITERAL, offset);
+    struct expr_node *node = expr_new(c, EXPR_CONST, offset);
     if (node != NULL) {
         node->value = value;
+        node->end = c->token.end;
     }
+    expr_next(c);
     return node;
+}
+
+/* A literal with a point or exponent: an exact decimal in policies, else a double. */
+static struct expr_node *real_literal(struct expr_compile *c, bool negative, uint32_t offset)
+{
+    struct sunder_str text = c->token.text;
+    struct sunder_cel_value value = {.kind = SUNDER_CEL_DOUBLE};
+    if (!c->schema->policy) {
+        value.real = expr_double_read(text);
+        if (value.real - value.real != 0) {
+            EXPR_FAIL(c, offset, S("`"), text, S("` is too large for a double"));
+        }
+        value.real = negative ? -value.real : value.real;
+        return literal(c, value, offset);
+    }
+    char plain[SUNDER_DECIMAL_READ_MAX + 1] =
+        "0"; /* A decimal's grammar wants a digit before the point. */
+    uint32_t lead = text.at[0] == '.' ? 1 : 0;
+    enum sunder_err err = SUNDER_ERR_INVALID;
+    value.kind = SUNDER_CEL_DECIMAL;
+    if (text.len < SUNDER_DECIMAL_READ_MAX) {
+        memcpy(plain + lead, text.at, text.len);
+        err = sunder_decimal_parse((struct sunder_str){plain, text.len + lead}, &value.integer);
+    }
+    if (err == SUNDER_ERR_MALFORMED) {
+        EXPR_FAIL(c, offset, S("`"), text, S("` is not a number"));
+    } else if (err != SUNDER_OK) {
+        EXPR_FAIL(c, offset, S("`"), text, S("` has more than 6 decimals or is too large"));
+    }
+    value.integer = negative ? -value.integer : value.integer;
+    return literal(c, value, offset);
+}
+
+/* negative: a minus stood before it, at `offset`. */
+static struct expr_node *number_literal(struct expr_compile *c, bool negative, uint32_t offset)
+{
+    uint64_t magnitude = c->token.magnitude;
+    if (c->token.kind == EXPR_TOKEN_REAL) {
+        return real_literal(c, negative, offset);
+    }
+    if (c->token.kind == EXPR_TOKEN_UINT) {
+        return literal(
+            c, (struct sunder_cel_value){.kind = SUNDER_CEL_UINT, .uinteger = magnitude}, offset);
+    }
+    if (magnitude > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+        EXPR_FAIL(c, offset, S("`"), c->token.text, S("` is too large for an int"));
+    }
+    int64_t value = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return literal(c, (struct sunder_cel_value){.kind = SUNDER_CEL_INT, .integer = value}, offset);
 }
 
 static struct expr_node *parse_list(struct expr_compile *c)
 {
-    struct expr_node *list = node_of(c, EXPR_OP_LIST, c->token.offset);
+    struct expr_node *node = expr_new(c, EXPR_LIST, c->token.offset);
     expr_next(c);
-    while (c->err == SUNDER_OK && !at_sign(c, S("]"))) {
-        adopt(c, list, parse_nested(c));
-        if (!take_sign(c, S(","))) {
+    while (c->err == SUNDER_OK && !is_sign(c, "]")) {
+        expr_append(c, node, parse_choice(c));
+        if (!take_sign(c, ",")) {
             break;
         }
     }
-    expect_sign(c, S("]"), S("`]`"));
-    return list;
-}
-
-static struct expr_node *parse_field(struct expr_compile *c, struct expr_token name)
-{
-    enum sunder_field field = expr_field_of(name.text);
-    if (field == SUNDER_FIELD_COUNT) {
-        expr_fail_unknown_name(c, name);
-        return NULL;
-    }
-    if ((c->allowed & SUNDER_FIELD_BIT(field)) == 0) {
-        bool of_rule =
-            field == SUNDER_FIELD_DUTY || field == SUNDER_FIELD_PHASE || field == SUNDER_FIELD_TIER;
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            name.offset,
-            S("`"),
-            name.text,
-            of_rule ? S("` can be read in rules only: the catalogue decides it")
-                    : S("` cannot be read here"));
-        return NULL;
-    }
-    c->reads |= SUNDER_FIELD_BIT(field);
-    struct expr_node *node = node_of(c, EXPR_OP_FIELD, name.offset);
-    if (node != NULL) {
-        node->field = field;
-    }
+    want_sign(c, "]", "`]`");
     return node;
 }
 
-/* Arguments up to the closing parenthesis; `name` is a function with `wanted` of them. */
-static void parse_arguments(
-    struct expr_compile *c, struct expr_node *call, struct expr_token name, uint32_t wanted)
+static struct expr_node *parse_map(struct expr_compile *c)
 {
-    uint32_t count = 0;
-    while (c->err == SUNDER_OK && !at_sign(c, S(")"))) {
-        adopt(c, call, parse_nested(c));
-        count += 1;
-        if (!take_sign(c, S(","))) {
+    struct expr_node *node = expr_new(c, EXPR_MAP, c->token.offset);
+    expr_next(c);
+    while (c->err == SUNDER_OK && !is_sign(c, "}")) {
+        expr_append(c, node, parse_choice(c));
+        want_sign(c, ":", "`:`");
+        expr_append(c, node, parse_choice(c));
+        if (!take_sign(c, ",")) {
             break;
         }
     }
-    expect_sign(c, S(")"), S("`)`"));
-    if (count != wanted) {
+    want_sign(c, "}", "`}`");
+    return node;
+}
+
+static void parse_arguments(struct expr_compile *c, struct expr_node *call)
+{
+    while (c->err == SUNDER_OK && !is_sign(c, ")")) {
+        expr_append(c, call, parse_choice(c));
+        if (!take_sign(c, ",")) {
+            break;
+        }
+    }
+    want_sign(c, ")", "`)`");
+}
+
+/* has(a.b) */
+static struct expr_node *make_has(struct expr_compile *c, struct expr_node *call)
+{
+    struct expr_node *of = call->first;
+    bool select = call->count == 1 && of->kind == EXPR_SELECT;
+    if (!select && !(call->count == 1 && of->kind == EXPR_NAME && c->schema->policy)) {
+        uint32_t offset = of == NULL ? call->offset : of->offset;
+        EXPR_FAIL(c, offset, S("`has` asks for a field, as in `has(args.total)`"));
+        return NULL;
+    }
+    call->kind = EXPR_HAS;
+    call->name = (struct sunder_str){0};
+    if (select) {
+        call->name = of->name;
+        call->offset = of->offset;
+        call->first = of->first;
+        call->last = of->first;
+    }
+    return call;
+}
+
+static const struct macro {
+    struct sunder_str name;
+    enum expr_kind kind;
+    uint32_t arguments; /* The receiver not counted. */
+} macros[] = {
+    {EXPR_WORD("all"), EXPR_ALL, 2},
+    {EXPR_WORD("exists"), EXPR_EXISTS, 2},
+    {EXPR_WORD("exists_one"), EXPR_EXISTS_ONE, 2},
+    {EXPR_WORD("existsOne"), EXPR_EXISTS_ONE, 2},
+    {EXPR_WORD("filter"), EXPR_FILTER, 2},
+    {EXPR_WORD("map"), EXPR_TRANSFORM, 2},
+    {EXPR_WORD("map"), EXPR_TRANSFORM, 3},
+    {EXPR_WORD("bind"), EXPR_BIND, 3},
+};
+
+/* Takes the name of the variable out of the arguments. For bind the receiver goes as well. */
+static void make_macro(struct expr_compile *c, struct expr_node *call, enum expr_kind kind)
+{
+    struct expr_node *range = call->first;
+    struct expr_node *variable = range->next;
+    if (variable->kind != EXPR_NAME) {
         EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            name.offset,
+            variable->offset,
             S("`"),
-            name.text,
-            wanted == 0 ? S("` takes no argument") : S("` takes one argument"));
+            call->name,
+            S("` names its variable first, as in `labels.exists(l, l == 'pii')`"));
+        return;
+    }
+    call->kind = kind;
+    call->name = variable->name;
+    if (kind == EXPR_BIND) {
+        call->first = variable->next;
+        call->count -= 2;
+    } else {
+        range->next = variable->next;
+        call->count -= 1;
     }
 }
 
-/* `(` has been taken. */
-static struct expr_node *parse_function(struct expr_compile *c, struct expr_token name)
+static struct expr_node *finish_call(struct expr_compile *c, struct expr_node *call)
 {
-    bool has = sunder_str_equal(name.text, S("has"));
-    bool size = sunder_str_equal(name.text, S("size"));
-    if (!has && !size && !sunder_str_equal(name.text, S("string"))) {
-        expr_fail_unknown_function(c, name, false);
+    if (call == NULL || c->err != SUNDER_OK) {
         return NULL;
     }
-    enum expr_op op = size ? EXPR_OP_SIZE : EXPR_OP_STRING;
-    struct expr_node *call = node_of(c, has ? EXPR_OP_HAS : op, name.offset);
-    parse_arguments(c, call, name, 1);
-    if (c->err != SUNDER_OK) {
-        return NULL;
+    if (!call->method) {
+        return sunder_str_equal(call->name, S("has")) ? make_has(c, call) : call;
     }
-    if (!has) {
-        return call;
+    for (uint32_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
+        const struct macro *macro = &macros[i];
+        if (macro->arguments + 1 != call->count || !sunder_str_equal(macro->name, call->name)) {
+            continue;
+        }
+        bool cel = call->first->kind == EXPR_NAME && sunder_str_equal(call->first->name, S("cel"));
+        if (macro->kind != EXPR_BIND || cel) {
+            make_macro(c, call, macro->kind);
+        }
+        break;
     }
-    struct expr_node *field = call->first;
-    if (field->op != EXPR_OP_FIELD) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            field->offset,
-            S("`has` asks for a field, as in `has(args.total)`"));
-        return NULL;
-    }
-    field->op = EXPR_OP_HAS;
-    return field;
+    return call;
 }
 
-static struct expr_node *parse_word(struct expr_compile *c)
+static struct expr_node *parse_name(struct expr_compile *c)
 {
-    struct expr_token name = c->token;
+    struct sunder_str name = c->token.text;
+    uint32_t offset = c->token.offset;
+    if (sunder_str_equal(name, S("true")) || sunder_str_equal(name, S("false"))) {
+        int64_t value = name.len == 4 ? 1 : 0;
+        return literal(
+            c, (struct sunder_cel_value){.kind = SUNDER_CEL_BOOL, .integer = value}, offset);
+    }
+    if (sunder_str_equal(name, S("null"))) {
+        return literal(c, (struct sunder_cel_value){.kind = SUNDER_CEL_NULL}, offset);
+    }
+    if (sunder_str_equal(name, S("in"))) {
+        fail_wanted(c, "a value");
+        return NULL;
+    }
+    if (expr_is_reserved(name)) {
+        EXPR_FAIL(c, offset, S("`"), name, S("` is a reserved word"));
+        return NULL;
+    }
     expr_next(c);
-    bool yes = sunder_str_equal(name.text, S("true"));
-    if (yes || sunder_str_equal(name.text, S("false"))) {
-        return literal_of(
-            c, name.offset, (struct sunder_value){.kind = SUNDER_VALUE_BOOL, .boolean = yes});
-    }
-    if (sunder_str_equal(name.text, S("in"))) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, name.offset, S("`in` stands where a value should be"));
+    struct expr_node *node = expr_new(c, is_sign(c, "(") ? EXPR_CALL : EXPR_NAME, offset);
+    if (node == NULL) {
         return NULL;
     }
-    if (take_sign(c, S("("))) {
-        return parse_function(c, name);
+    node->name = name;
+    node->end = c->end;
+    if (take_sign(c, "(")) {
+        parse_arguments(c, node);
+        return finish_call(c, node);
     }
-    return parse_field(c, name);
-}
-
-static struct expr_node *parse_number(struct expr_compile *c, bool negative, uint32_t offset)
-{
-    struct sunder_value value = {.kind = SUNDER_VALUE_NUMBER, .exact = true};
-    value.text =
-        (struct sunder_str){c->source.at + offset, c->token.offset + c->token.text.len - offset};
-    value.micro = negative ? -c->token.micro : c->token.micro;
-    expr_next(c);
-    return literal_of(c, offset, value);
+    return node;
 }
 
 static struct expr_node *parse_primary(struct expr_compile *c)
 {
-    struct expr_token token = c->token;
-    if (token.kind == EXPR_TOKEN_NUMBER) {
-        return parse_number(c, false, token.offset);
+    uint32_t offset = c->token.offset;
+    switch (c->token.kind) {
+    case EXPR_TOKEN_INT:
+    case EXPR_TOKEN_UINT:
+    case EXPR_TOKEN_REAL:
+        return number_literal(c, false, offset);
+    case EXPR_TOKEN_STRING:
+    case EXPR_TOKEN_BYTES: {
+        uint8_t kind = c->token.kind == EXPR_TOKEN_STRING ? SUNDER_CEL_STRING : SUNDER_CEL_BYTES;
+        struct sunder_str text = c->token.text;
+        return literal(
+            c, (struct sunder_cel_value){.kind = kind, .count = text.len, .at = text.at}, offset);
     }
-    if (token.kind == EXPR_TOKEN_STRING) {
+    case EXPR_TOKEN_NAME:
+        return parse_name(c);
+    case EXPR_TOKEN_SIGN:
+    case EXPR_TOKEN_END:
+        break;
+    }
+    if (is_sign(c, ".")) { /* A leading dot means the root, which is where all names are. */
         expr_next(c);
-        return literal_of(c,
-            token.offset,
-            (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = token.text});
+        return c->token.kind == EXPR_TOKEN_NAME ? parse_name(c) : (fail_wanted(c, "a name"), NULL);
     }
-    if (token.kind == EXPR_TOKEN_NAME) {
-        return parse_word(c);
-    }
-    if (at_sign(c, S("["))) {
+    if (is_sign(c, "[")) {
         return parse_list(c);
     }
-    if (take_sign(c, S("("))) {
-        struct expr_node *inner = parse_nested(c);
-        expect_sign(c, S(")"), S("`)`"));
-        return inner;
+    if (is_sign(c, "{")) {
+        return parse_map(c);
     }
-    if (at_sign(c, S("{"))) {
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            token.offset,
-            S("a map literal is not supported by this build yet"));
+    if (!take_sign(c, "(")) {
+        fail_wanted(c, "a value");
         return NULL;
     }
-    fail_at_token(c, S("a value"));
-    return NULL;
+    struct expr_node *inner = parse_choice(c);
+    want_sign(c, ")", "`)`");
+    if (inner != NULL) {
+        inner->start = offset;
+    }
+    return inner;
 }
 
-/* A member of `args`. */
-static void extend_path(struct expr_compile *c, struct expr_node *node, struct expr_token name)
+/* .name, .name(...) after an operand. */
+static struct expr_node *parse_dot(struct expr_compile *c, struct expr_node *operand)
 {
-    bool args = node->op == EXPR_OP_FIELD && node->field == SUNDER_FIELD_ARGS;
-    if (!args) {
-        bool field = node->op == EXPR_OP_FIELD;
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            name.offset,
-            field ? S("`") : S("only `args` has members, so `."),
-            field ? expr_field_names[node->field] : name.text,
-            field ? S("` has no members; only `args` has") : S("` cannot be read here"));
-        return;
-    }
-    struct expr_member *member = SUNDER_ARENA_NEW(c->arena, struct expr_member, 1);
-    if (member == NULL) {
-        EXPR_FAIL(c, SUNDER_ERR_FULL, name.offset, S("no memory is left for the policy"));
-        return;
-    }
-    member->name = name.text;
-    uint32_t length = 1;
-    struct expr_member **end = &node->path;
-    while (*end != NULL) {
-        end = &(*end)->next;
-        length += 1;
-    }
-    if (length > SUNDER_EXPR_DEPTH_MAX) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, name.offset, S("the expression nests deeper than 32"));
-        return;
-    }
-    *end = member;
-}
-
-/* `name` and `(` have been taken. */
-static struct expr_node *parse_method(
-    struct expr_compile *c, struct expr_node *receiver, struct expr_token name)
-{
-    const struct expr_method *method = expr_method_of(name.text);
-    if (method == NULL) {
-        expr_fail_unknown_function(c, name, true);
+    struct expr_token name = c->token;
+    if (name.kind != EXPR_TOKEN_NAME || sunder_str_equal(name.text, S("in"))) {
+        fail_wanted(c, "a name");
         return NULL;
     }
-    struct expr_node *call = node_of(c, method->op, name.offset);
-    adopt(c, call, receiver);
-    parse_arguments(c, call, name, method->arguments);
-    return call;
-}
-
-static struct expr_node *parse_postfix(struct expr_compile *c)
-{
-    struct expr_node *node = parse_primary(c);
-    while (c->err == SUNDER_OK) {
-        if (at_sign(c, S("["))) {
-            EXPR_FAIL(c,
-                SUNDER_ERR_INVALID,
-                c->token.offset,
-                S("an index in brackets is not supported by this build yet"));
-            return NULL;
-        }
-        if (!take_sign(c, S("."))) {
-            return node;
-        }
-        struct expr_token name = c->token;
-        if (name.kind != EXPR_TOKEN_NAME) {
-            fail_at_token(c, S("a name"));
-            return NULL;
-        }
-        expr_next(c);
-        if (take_sign(c, S("("))) {
-            node = parse_method(c, node, name);
-        } else {
-            extend_path(c, node, name);
-        }
-    }
-    return NULL;
-}
-
-static struct expr_node *parse_unary(struct expr_compile *c)
-{
-    uint32_t offset = c->token.offset;
-    if (take_sign(c, S("-"))) {
-        if (c->token.kind == EXPR_TOKEN_NUMBER) {
-            return parse_number(c, true, offset);
-        }
-        EXPR_FAIL(c,
-            SUNDER_ERR_INVALID,
-            offset,
-            S("`-` is not supported by this build yet, except before a number"));
+    expr_next(c);
+    bool call = is_sign(c, "(");
+    struct expr_node *node = expr_new(c, call ? EXPR_CALL : EXPR_SELECT, name.offset);
+    if (node == NULL) {
         return NULL;
     }
-    /* A run of `!` is a loop, not a recursion. */
-    uint32_t count = 0;
-    while (take_sign(c, S("!"))) {
-        count += 1;
-    }
-    struct expr_node *node = parse_postfix(c);
-    for (; count > 0 && c->err == SUNDER_OK; count--) {
-        struct expr_node *not_ = node_of(c, EXPR_OP_NOT, offset);
-        adopt(c, not_, node);
-        node = not_;
+    node->name = name.text;
+    node->method = call;
+    expr_append(c, node, operand);
+    if (take_sign(c, "(")) {
+        parse_arguments(c, node);
+        return finish_call(c, node);
     }
     return node;
 }
 
-static const struct operator_ *operator_at(struct expr_compile *c)
+static struct expr_node *parse_member(struct expr_compile *c)
 {
-    bool word = c->token.kind == EXPR_TOKEN_NAME;
-    if (c->token.kind != EXPR_TOKEN_SIGN && !word) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
-        if (sunder_str_equal(operators[i].text, c->token.text)) {
-            return &operators[i];
+    struct expr_node *node = parse_primary(c);
+    uint32_t start = node == NULL ? 0 : node->start;
+    while (node != NULL && c->err == SUNDER_OK) {
+        node->end = c->end;
+        if (take_sign(c, ".")) {
+            node = parse_dot(c, node);
+        } else if (is_sign(c, "[")) {
+            struct expr_node *index = expr_new(c, EXPR_CALL, c->token.offset);
+            expr_next(c);
+            if (index != NULL) {
+                index->name = S("_[_]");
+            }
+            expr_append(c, index, node);
+            expr_append(c, index, parse_choice(c));
+            want_sign(c, "]", "`]`");
+            node = index;
+        } else {
+            break;
+        }
+        if (node != NULL) {
+            node->start = start;
         }
     }
-    bool arithmetic =
-        at_sign(c, S("-")) || at_sign(c, S("*")) || at_sign(c, S("/")) || at_sign(c, S("%"));
-    if (arithmetic) {
-        EXPR_FAIL(c, SUNDER_ERR_INVALID, c->token.offset, S("`"), c->token.text, NOT_YET);
+    return c->err == SUNDER_OK ? node : NULL;
+}
+
+static struct expr_node *parse_prefixed(struct expr_compile *c)
+{
+    uint32_t offset = c->token.offset;
+    bool not = is_sign(c, "!");
+    expr_next(c);
+    bool number = c->token.kind == EXPR_TOKEN_INT || c->token.kind == EXPR_TOKEN_REAL;
+    if (!not &&number) {
+        return number_literal(c, true, offset);
+    }
+    struct expr_node *node = expr_new(c, EXPR_CALL, offset);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->name = not ? S("!_") : S("-_");
+    expr_append(c, node, parse_unary(c));
+    return node;
+}
+
+static struct expr_node *parse_unary(struct expr_compile *c)
+{
+    bool prefix = is_sign(c, "!") || is_sign(c, "-");
+    if (!enter(c, c->token.offset)) {
+        return NULL;
+    }
+    struct expr_node *node = prefix ? parse_prefixed(c) : parse_member(c);
+    c->depth -= 1;
+    return node;
+}
+
+static const struct infix {
+    struct sunder_str sign;
+    uint32_t precedence;
+    enum expr_kind chain; /* CALL: a node for each; else one node for a chain of them */
+    struct sunder_str function;
+} operators[] = {
+    {EXPR_WORD("||"), 1, EXPR_OR, {0}},
+    {EXPR_WORD("&&"), 2, EXPR_AND, {0}},
+    {EXPR_WORD("=="), 3, EXPR_CALL, EXPR_WORD("_==_")},
+    {EXPR_WORD("!="), 3, EXPR_CALL, EXPR_WORD("_!=_")},
+    {EXPR_WORD("<"), 3, EXPR_CALL, EXPR_WORD("_<_")},
+    {EXPR_WORD("<="), 3, EXPR_CALL, EXPR_WORD("_<=_")},
+    {EXPR_WORD(">"), 3, EXPR_CALL, EXPR_WORD("_>_")},
+    {EXPR_WORD(">="), 3, EXPR_CALL, EXPR_WORD("_>=_")},
+    {EXPR_WORD("in"), 3, EXPR_CALL, EXPR_WORD("_in_")},
+    {EXPR_WORD("+"), 4, EXPR_ADD, EXPR_WORD("_+_")},
+    {EXPR_WORD("-"), 4, EXPR_CALL, EXPR_WORD("_-_")},
+    {EXPR_WORD("*"), 5, EXPR_CALL, EXPR_WORD("_*_")},
+    {EXPR_WORD("/"), 5, EXPR_CALL, EXPR_WORD("_/_")},
+    {EXPR_WORD("%"), 5, EXPR_CALL, EXPR_WORD("_%_")},
+};
+
+static const struct infix *infix_at(const struct expr_compile *c)
+{
+    bool word = c->token.kind == EXPR_TOKEN_NAME && sunder_str_equal(c->token.text, S("in"));
+    for (uint32_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
+        bool match = c->token.kind == EXPR_TOKEN_SIGN || word;
+        if (match && sunder_str_equal(operators[i].sign, c->token.text)) {
+            return &operators[i];
+        }
     }
     return NULL;
 }
 
-static bool chains(enum expr_op op)
-{
-    return op == EXPR_OP_AND || op == EXPR_OP_OR || op == EXPR_OP_ADD;
-}
-
-/* Operators of at least `power`, all of them left-associative. Recursion: at most the number of powers. */
-static struct expr_node *parse_binary(struct expr_compile *c, uint32_t power)
+/* A chain of one operator is one node; brackets around its beginning change nothing. */
+static struct expr_node *parse_binary(struct expr_compile *c, uint32_t precedence)
 {
     struct expr_node *left = parse_unary(c);
-    while (c->err == SUNDER_OK) {
-        const struct operator_ *op = operator_at(c);
-        if (op == NULL || op->power < power) {
-            break;
+    for (;;) {
+        const struct infix *op = infix_at(c);
+        if (op == NULL || op->precedence < precedence || left == NULL || c->err != SUNDER_OK) {
+            return c->err == SUNDER_OK ? left : NULL;
         }
         uint32_t offset = c->token.offset;
-        expr_next(c);
-        struct expr_node *right = parse_binary(c, op->power + 1);
-        if (c->err == SUNDER_OK && chains(op->op) && left->op == op->op) {
-            adopt(c, left, right);
-            continue;
+        struct expr_node *node = left;
+        if (op->chain == EXPR_CALL || left->kind != op->chain) {
+            node = expr_new(c, op->chain, offset);
+            if (node == NULL) {
+                return NULL;
+            }
+            node->name = op->function;
+            expr_append(c, node, left);
         }
-        struct expr_node *node = node_of(c, op->op, offset);
-        adopt(c, node, left);
-        adopt(c, node, right);
+        expr_next(c);
+        expr_append(c, node, parse_binary(c, op->precedence + 1));
         left = node;
     }
-    return left;
 }
 
 static struct expr_node *parse_choice(struct expr_compile *c)
 {
-    struct expr_node *condition = parse_binary(c, POWER_OR);
-    uint32_t offset = c->token.offset;
-    if (c->err != SUNDER_OK || !take_sign(c, S("?"))) {
+    struct expr_node *condition = parse_binary(c, 1);
+    if (condition == NULL || !is_sign(c, "?")) {
         return condition;
     }
-    struct expr_node *choice = node_of(c, EXPR_OP_CHOICE, offset);
-    adopt(c, choice, condition);
-    adopt(c, choice, parse_binary(c, POWER_OR));
-    expect_sign(c, S(":"), S("`:`"));
-    adopt(c, choice, parse_nested(c));
-    return choice;
+    struct expr_node *node = expr_new(c, EXPR_CHOICE, c->token.offset);
+    if (node == NULL || !enter(c, c->token.offset)) {
+        return NULL;
+    }
+    expr_next(c);
+    expr_append(c, node, condition);
+    expr_append(c, node, parse_binary(c, 1));
+    want_sign(c, ":", "`:`");
+    expr_append(c, node, parse_choice(c));
+    c->depth -= 1;
+    return node;
 }
 
 struct expr_node *expr_parse(struct expr_compile *c)
@@ -478,7 +539,7 @@ struct expr_node *expr_parse(struct expr_compile *c)
     expr_next(c);
     struct expr_node *root = parse_choice(c);
     if (c->err == SUNDER_OK && c->token.kind != EXPR_TOKEN_END) {
-        fail_at_token(c, S("an operator or the end"));
+        fail_wanted(c, "an operator or the end");
     }
     return c->err == SUNDER_OK ? root : NULL;
 }

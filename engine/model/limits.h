@@ -45,8 +45,16 @@
 #define SUNDER_RULE_DUTIES_MAX 64 /* Duties named by one rule: a bit set fits one word. */
 #define SUNDER_EXPR_CHARS_MAX 4096
 #define SUNDER_EXPR_NODES_MAX 1024
-#define SUNDER_EXPR_DEPTH_MAX 32
+#define SUNDER_EXPR_DEPTH_MAX 32         /* Nesting of brackets, calls and `? :`. */
+#define SUNDER_EXPR_HEIGHT_MAX 96        /* And of chains like a - b - c or a.b.c on top: how deep the compiler recurses. */
 #define SUNDER_EXPR_STRING_MAX 4096      /* Bytes of a string that an expression makes. */
+#define SUNDER_EXPR_SCRATCH_MAX 65536    /* Bytes of all strings and lists that one evaluation makes. */
+#define SUNDER_EXPR_LOOPS_MAX 2          /* Nesting of all, exists, exists_one, filter and map: each multiplies. */
+#define SUNDER_EXPR_UNITS_MAX 10000      /* Static worst case of one expression, in instructions: about 15 microseconds. */
+#define SUNDER_EXPR_LIST_SIZE 64         /* Elements that the worst case reckons with for a list of an event; a longer one runs on fuel. */
+#define SUNDER_EXPR_ARG_BYTES 4096       /* Bytes that it reckons with for a text below args. */
+#define SUNDER_EXPR_FUEL_FACTOR 4        /* Fuel of one evaluation: so often the worst case, */
+#define SUNDER_EXPR_FUEL_MIN 4096        /* and so much besides. Out of fuel is an error, and fails closed. */
 
 /* would_allow (G7) */
 #define SUNDER_WOULD_ALLOW_TRIALS_MAX 64 /* Judgements that one search may cost. */

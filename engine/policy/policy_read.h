@@ -136,7 +136,14 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     enum sunder_type wanted);
 
 /* Fields an expression may read in the catalogue, and in rules. */
-#define POLICY_FIELDS_RULE SUNDER_FIELDS_ALL
+/* Fields that judgement does not fill in yet. */
+#define POLICY_FIELDS_LATER                                                                        \
+    (SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES) |           \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY) |              \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PURPOSE) |                                              \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PRINCIPAL) |                                            \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_CASE))
+#define POLICY_FIELDS_RULE (SUNDER_FIELDS_ALL & ~POLICY_FIELDS_LATER)
 #define POLICY_FIELDS_CATALOGUE                                                                    \
     (POLICY_FIELDS_RULE &                                                                          \
         ~(SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) | SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) |             \

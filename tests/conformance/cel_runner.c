@@ -7,6 +7,7 @@
 
 #include "engine/base/must.h"
 #include "engine/expr/cel.h"
+#include "proto/regex.h"
 
 enum {
     ARENA_BYTES = 1 << 24,
@@ -14,6 +15,13 @@ enum {
 };
 
 static struct sunder_arena arena;
+static struct sunder_regex_set *patterns;
+
+/* Jansson's iterators want what they do not change as if they did. */
+static json_t *iterable(const json_t *json)
+{
+    return (json_t *)(uintptr_t)json;
+}
 
 static void *room(size_t size)
 {
@@ -88,7 +96,7 @@ static bool map_of(const json_t *map, struct sunder_cel_value *ret_value)
 /* False: a kind of value that is none of ours (messages, enums, errors). */
 static bool value_of(const json_t *json, struct sunder_cel_value *ret_value)
 {
-    const char *kind = json_object_iter_key(json_object_iter((json_t *)json));
+    const char *kind = json_object_iter_key(json_object_iter(iterable(json)));
     const json_t *held = json_object_get(json, kind);
     *ret_value = (struct sunder_cel_value){.kind = SUNDER_CEL_NULL};
     if (strcmp(kind, "null") == 0) {
@@ -228,11 +236,11 @@ static bool read_test(const json_t *json, struct test *ret_test)
     const char *name;
     json_t *item;
     bool ours = true;
-    json_object_foreach((json_t *)types, name, item)
+    json_object_foreach(iterable(types), name, item)
     {
         ours = add_variable(ret_test, name, item, json_object_get(bindings, name)) && ours;
     }
-    json_object_foreach((json_t *)bindings, name, item)
+    json_object_foreach(iterable(bindings), name, item)
     {
         if (json_object_get(types, name) == NULL) {
             ours = add_variable(ret_test, name, NULL, item) && ours;
@@ -282,7 +290,7 @@ static void run(const struct test *test, bool check)
     struct sunder_cel_schema schema = {.variables = test->variables,
         .variable_count = test->count,
         .check = check,
-        .regex = NULL};
+        .regex = sunder_regex_port(patterns)};
     struct sunder_cel *program;
     struct sunder_expr_error error;
     enum sunder_err err = sunder_cel_compile(&arena, test->source, &schema, &program, &error);
@@ -313,6 +321,7 @@ int main(void)
     void *memory = malloc(ARENA_BYTES);
     SUNDER_MUST(memory != NULL);
     arena = sunder_arena_of(memory, ARENA_BYTES);
+    SUNDER_MUST(sunder_regex_set_create(&patterns) == SUNDER_OK);
     char *line = NULL;
     size_t size = 0;
     while (getline(&line, &size, stdin) > 0) {
@@ -330,5 +339,6 @@ int main(void)
     }
     free(line);
     free(memory);
+    sunder_regex_set_destroy(&patterns);
     return 0;
 }
