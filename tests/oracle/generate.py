@@ -47,8 +47,7 @@ OBJECT_EXPRESSIONS = ["'vendor/' + args.v", "args.obj", "has(args.obj) ? args.ob
 CASE_EXPRESSIONS = ["args.po", "'PO-' + args.c"]
 PER_EXPRESSIONS = ["args.k", "agent + '/' + tool", "currency", "args.obj", "string(args.n)"]
 UNLESS = ["amount < 20.0", "tier != 'high'", "object == 'vendor/V1'", "case == 'PO-1'", "principal == 'user:ana@acme.example'",
-          "depth > 1", "confidence > 0.5", "phase == 'observe'", "amount + args.total <= 50.0", "'vip' in labels",
-          "has(args.kind) && args.kind == 'x'", "duty == 'payment.submit' && amount < 12.6"]
+          "depth > 1", "confidence > 0.5", "phase == 'observe'", "amount + args.total <= 50.0", "has(args.kind) && args.kind == 'x'", "duty == 'payment.submit' && amount < 12.6"]
 DISTINCTS = ["args.k", "tool", "args.obj", "string(args.n)", "agent"]
 LABELS = ["pii", "secret", "vip"]
 GAINS = ["can:db", "pii", "secret"]
@@ -57,7 +56,7 @@ PLAIN = ["amount > 19.5", "tier == 'high' && confidence < 0.8", "duty == '{D}' &
          "has(args.kind) && args.kind == 'x' && amount > 5.0", "depth > 0 && phase == 'execute'", "case == 'PO-1'",
          "object.startsWith('vendor/') && amount > 10.0", "duty == '{D}'", "tier != 'low' && object == 'vendor/V1'",
          "confidence < 0.6 || amount > 100.0", "has(confidence) && confidence < 0.6", "principal == 'user:ana@acme.example'"]
-LABELLED = ["'pii' in labels", "'secret' in labels && duty == '{D}'", "size(labels) > 1", "!('vip' in labels)",
+LABELLED = ["'pii' in labels", "'vip' in labels", "'secret' in labels && duty == '{D}'", "size(labels) > 1", "!('vip' in labels)",
             "'can:db' in labels || 'pii' in labels"]
 PAST = ["history.count('{D}') >= 2", "history.sum(amount) + amount > 50.0", "!history.has(duty)", "agent in history.agents()",
         "history.since(duration('10s')).count('{D}') >= 1", "duty == '{D}' && history.has('{D}')",
@@ -161,8 +160,8 @@ class PolicyMaker:
 
     def label(self, catalogue):
         rng = self.rng
-        for entry in catalogue:
-            if self.chance(0.25):
+        for index, entry in enumerate(catalogue):
+            if index == 0 or self.chance(0.25):
                 entry["labels"] = rng.sample(LABELS, rng.choice([1, 1, 2]))
             if self.chance(0.25):
                 entry["gains"] = rng.sample(GAINS, rng.choice([1, 1, 2]))
@@ -264,7 +263,7 @@ class PolicyMaker:
         return rule
 
     def exception(self):
-        until = rfc3339(self.start + self.rng.choice([1000, 10_000, 60_000, 100_000, 3_600_000, 10 ** 10]))
+        until = rfc3339(self.start + self.rng.choice([1000, 10_000, 60_000, 100_000, 3_600_000, 10 ** 10])).replace(".000Z", "Z")
         return {"when": self.expression("unless", "labels", "history", "cel"), "owner": "ana@acme.example", "until": until}
 
     def sequence(self, name):

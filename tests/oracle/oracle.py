@@ -293,10 +293,7 @@ class Oracle:
         five = [("bad_identifier", name) for name in derived["bad"]] + ([] if act.duties else [("no_duty", None)])
         if five:
             return self._stop(5, five)
-        gates = {rule.name: judge_gate(rule, act, event, domain) for rule in self.policy.rules
-                 if rule.kind in ("gate", "condition") and "history" not in rule.reads}
-        for name, judged in gates.items():
-            act.missing[name] = {f"{name}:{field}" for field in judged.missing}
+        self._gates(event, act, domain, late=False)
         shadow = self._shadow_missing(act)
         six = self._context(event, act, derived, tenant, domain)
         if six:
@@ -305,6 +302,12 @@ class Oracle:
         if seven:
             return self._stop(7, seven, shadow)
         return self._rules(event, act, domain)
+
+    def _gates(self, event, act, domain, late):
+        """What gates miss; late ones read `history` and are judged in stage 8."""
+        for rule in self.policy.rules:
+            if rule.kind == "gate" and ("history" in rule.reads) == late:
+                act.missing[rule.name] = {f"{rule.name}:{field}" for field in judge_gate(rule, act, event, domain).missing}
 
     def _stop(self, stage, problems, shadow=()):
         problems = sorted(set(problems), key=lambda one: (one[0].encode(), (one[1] or "").encode()))
@@ -394,15 +397,14 @@ class Oracle:
 
     def _rules(self, event, act, domain):
         """Stage 8."""
-        fired, late = [], []
+        self._gates(event, act, domain, late=True)
+        late = [("context_missing", field) for rule in self.policy.rules if rule.mode == "enforce" and rule.kind == "gate"
+                for field in act.missing[rule.name]]
+        fired = []
         for rule in self.policy.rules:
             found = firings(rule, act, event, domain)
             if found and rule.then is not None:
                 fired.append((rule, found))
-            if rule.kind == "gate" and "history" in rule.reads:
-                missing = judge_gate(rule, act, event, domain).missing
-                act.missing[rule.name] = {f"{rule.name}:{field}" for field in missing}
-                late += [("context_missing", field) for field in act.missing[rule.name] if rule.mode == "enforce"]
         late = [reason(code, field) for code, field in sorted(late, key=lambda one: one[1].encode())]
         shadow = self._shadow_missing(act)
         enforced = [(rule, found) for rule, found in fired if rule.mode == "enforce"]
@@ -436,6 +438,7 @@ class Oracle:
             return
         act, derived = understand(event, tenant, domain, self.policy)
         self._note(event, domain, now)
+        self._gates(event, act, domain, late=False)
         findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]
         if self.policy.keeps_labels and act.overflow:
             findings.append({"code": "limit_reached", "field": "labels"})
