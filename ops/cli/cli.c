@@ -90,9 +90,9 @@ const char *sunder_cli_nearest(const char *word, const char *const *candidates, 
 
 const struct sunder_cli_command *sunder_cli_find(const char *name)
 {
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        if (strcmp(sunder_cli_commands[i].name, name) == 0) {
-            return &sunder_cli_commands[i];
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        if (strcmp(sunder_cli_command_at(i)->name, name) == 0) {
+            return sunder_cli_command_at(i);
         }
     }
     return NULL;
@@ -102,8 +102,8 @@ static enum sunder_exit command_unknown(const char *name)
 {
     const char *names[32];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < sunder_cli_command_count && count < 32; i++) {
-        names[count++] = sunder_cli_commands[i].name;
+    for (uint32_t i = 0; i < sunder_cli_command_count() && count < 32; i++) {
+        names[count++] = sunder_cli_command_at(i)->name;
     }
     const char *nearest = sunder_cli_nearest(name, names, count);
     if (nearest != NULL) {

@@ -1,6 +1,6 @@
 /* The frame of the `sunder` program: commands as data, parsed arguments, exit codes, and how it talks.
  *
- * One table (sunder_cli_commands) makes the help, the man page and the completions, and is what the parser checks
+ * One table (commands.c) makes the help, the man page and the completions, and is what the parser checks
  * against. Data goes to stdout, talk to stderr. Thread: one. */
 #pragma once
 
@@ -81,8 +81,9 @@ struct sunder_cli_command {
     sunder_cli_run_fn *run;
 };
 
-extern const struct sunder_cli_command sunder_cli_commands[];
-extern const uint32_t sunder_cli_command_count;
+/* The commands in the order of the help; index < count. */
+uint32_t sunder_cli_command_count(void);
+const struct sunder_cli_command *sunder_cli_command_at(uint32_t index);
 
 const struct sunder_cli_command *sunder_cli_find(const char *name);
 
@@ -126,7 +127,8 @@ bool sunder_cli_colour(FILE *out);
 /* The commands. */
 sunder_cli_run_fn sunder_cmd_check, sunder_cmd_replay, sunder_cmd_explain, sunder_cmd_publish,
     sunder_cmd_tail, sunder_cmd_demo, sunder_cmd_topics, sunder_cmd_ingest, sunder_cmd_test,
-    sunder_cmd_help, sunder_cmd_completion;
+    sunder_cmd_import, sunder_cmd_report, sunder_cmd_schema, sunder_cmd_fmt, sunder_cmd_help,
+    sunder_cmd_completion;
 
 /* What replay does with --diff. */
 sunder_cli_run_fn sunder_cmd_replay_diff;

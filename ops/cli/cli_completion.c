@@ -46,14 +46,14 @@ static void bash_write(FILE *out)
         "operands\n"
         "    COMPREPLY=()\n    if [[ $COMP_CWORD -eq 1 ]]; then\n        COMPREPLY=($(compgen -W '",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        fprintf(out, "%s ", sunder_cli_commands[i].name);
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        fprintf(out, "%s ", sunder_cli_command_at(i)->name);
     }
     fputs(
         "--help --version' -- \"$word\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        bash_case(out, &sunder_cli_commands[i]);
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        bash_case(out, sunder_cli_command_at(i));
     }
     fputs("    *) return ;;\n    esac\n"
           "    if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W \"$options\" -- "
@@ -108,17 +108,17 @@ static void zsh_write(FILE *out)
     fputs("#compdef sunder\n_sunder() {\n    if (( CURRENT == 2 )); then\n        local -a "
           "commands=(\n",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        fprintf(out, "            '%s:", sunder_cli_commands[i].name);
-        quoted(out, sunder_cli_commands[i].summary, ":\\");
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        fprintf(out, "            '%s:", sunder_cli_command_at(i)->name);
+        quoted(out, sunder_cli_command_at(i)->summary, ":\\");
         fputs("'\n", out);
     }
     fputs(
         "        )\n        _describe command commands\n        return\n    fi\n"
         "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        const struct sunder_cli_command *command = &sunder_cli_commands[i];
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        const struct sunder_cli_command *command = sunder_cli_command_at(i);
         fprintf(out, "    %s)\n        _arguments \\\n", command->name);
         for (uint32_t j = 0; j < command->option_count; j++) {
             zsh_option(out, &command->options[j]);
@@ -137,8 +137,8 @@ static void zsh_write(FILE *out)
 static void fish_write(FILE *out)
 {
     fputs("# fish completion for sunder\ncomplete -c sunder -n __fish_use_subcommand -f\n", out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        const struct sunder_cli_command *command = &sunder_cli_commands[i];
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        const struct sunder_cli_command *command = sunder_cli_command_at(i);
         fprintf(out, "complete -c sunder -n __fish_use_subcommand -a %s -d '", command->name);
         quoted(out, command->summary, "\\");
         fputs("'\n", out);

@@ -106,8 +106,9 @@ void sunder_cli_help_all(FILE *out)
           "did\n\n"
           "usage: sunder COMMAND [OPTION]... [OPERAND]...\n\ncommands:\n",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        fprintf(out, "  %-12s %s\n", sunder_cli_commands[i].name, sunder_cli_commands[i].summary);
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        fprintf(
+            out, "  %-12s %s\n", sunder_cli_command_at(i)->name, sunder_cli_command_at(i)->summary);
     }
     fputs("\n'sunder COMMAND --help' tells all about one, with examples. 'sunder --version' tells "
           "the version.\n"
@@ -171,8 +172,8 @@ void sunder_cli_man(FILE *out)
           ".SH SYNOPSIS\n.B sunder\n.I COMMAND\n[\\fIOPTION\\fR]... [\\fIOPERAND\\fR]...\n.SH "
           "COMMANDS\n",
         out);
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        man_command(out, &sunder_cli_commands[i]);
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        man_command(out, sunder_cli_command_at(i));
     }
     fputs(".SH EXIT STATUS\n", out);
     for (size_t i = 0; i < sizeof(EXITS) / sizeof(EXITS[0]); i++) {

@@ -101,8 +101,14 @@ static const struct loaded *policy_load(struct job *job, char *path)
         }
     }
     struct loaded *it = &job->policies[job->policy_count++];
-    *it = (struct loaded){.path = path};
-    it->code = sunder_policy_file_need(path, &it->load);
+    *it = (struct loaded){.path = path, .code = SUNDER_EXIT_CONFIGURATION};
+    bool told = false;
+    for (uint32_t i = 0; i < job->paths.wrong_count; i++) {
+        told = told || strcmp(job->paths.wrong[i], path) == 0;
+    }
+    if (!told) {
+        it->code = sunder_policy_file_need(path, &it->load);
+    }
     return it;
 }
 
@@ -155,8 +161,8 @@ static enum sunder_exit file_run(struct job *job, const char *path)
         char *policy = policy_path(path, file);
         const struct loaded *loaded = policy == NULL ? NULL : policy_load(job, policy);
         if (loaded != NULL) {
-            code = loaded->code != SUNDER_EXIT_OK ? loaded->code
-                                                  : cases_run(job, path, file, loaded);
+            code =
+                loaded->code != SUNDER_EXIT_OK ? loaded->code : cases_run(job, path, file, loaded);
         }
     }
     sunder_test_load_destroy(&load);
@@ -217,8 +223,8 @@ static enum sunder_exit run_once(struct job *job)
 static enum sunder_err wait_for_change(const struct job *job, struct sunder_fail *reterr_fail)
 {
     const struct sunder_test_paths *paths = &job->paths;
-    uint32_t max = paths->folder_count + paths->test_count + job->policy_count +
-                   job->args->operand_count;
+    uint32_t max =
+        paths->folder_count + paths->test_count + job->policy_count + job->args->operand_count;
     char **folders = calloc(max, sizeof *folders);
     uint32_t count = 0;
     for (uint32_t i = 0; folders != NULL && i < paths->folder_count; i++) {
@@ -239,7 +245,7 @@ static enum sunder_err wait_for_change(const struct job *job, struct sunder_fail
         whole = whole && folders[i] != NULL;
     }
     if (whole) {
-        err = sunder_watch(folders, count, reterr_fail);
+        err = sunder_watch(folders, count, "-- waiting for a change; Ctrl-C ends", reterr_fail);
     }
     for (uint32_t i = 0; i < count; i++) {
         free(folders[i]);
@@ -252,7 +258,6 @@ static enum sunder_exit run_and_watch(struct job *job)
 {
     for (;;) {
         (void)run_once(job);
-        fputs("-- waiting for a change; Ctrl-C ends\n", stderr);
         struct sunder_fail fail = {.text = "no memory"};
         if (wait_for_change(job, &fail) != SUNDER_OK) {
             sunder_cli_complain("test: %s", fail.text);
@@ -271,8 +276,7 @@ enum sunder_exit sunder_cmd_test(const struct sunder_cli_args *args)
         return SUNDER_EXIT_FAILED;
     }
     job->args = args;
-    enum sunder_exit code =
-        sunder_cli_flag(args, "watch") ? run_and_watch(job) : run_once(job);
+    enum sunder_exit code = sunder_cli_flag(args, "watch") ? run_and_watch(job) : run_once(job);
     forget(job);
     sunder_test_runner_destroy(&job->runner);
     free(job);

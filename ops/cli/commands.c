@@ -1,23 +1,6 @@
 /* The command table: what help, man page, completions and parser know. */
-#include "ops/cli/cli.h"
+#include "ops/cli/commands.h"
 
-#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-#define FILES .offer = SUNDER_CLI_OFFER_FILES
-#define WORDS(list) .words = (list), .offer = SUNDER_CLI_OFFER_WORDS
-
-#define OPTION_POLICY(text_)                                                                       \
-    {                                                                                              \
-        .name = "policy", .letter = 'p', .value = "FILE", .text = (text_), FILES                   \
-    }
-#define OPTION_IN                                                                                  \
-    {                                                                                              \
-        .name = "in", .letter = 'i', .value = "FILE",                                              \
-        .text = "read this file; - is stdin, the default", FILES                                   \
-    }
-#define OPTION_OUTPUT(words_, text_)                                                               \
-    {                                                                                              \
-        .name = "output", .letter = 'o', .value = "FORMAT", .text = (text_), WORDS(words_)         \
-    }
 #define OPTION_BROKERS                                                                             \
     {                                                                                              \
         .name = "brokers", .letter = 'b', .value = "HOST:PORT,...",                                \
@@ -38,27 +21,6 @@ static const struct sunder_cli_option DEMO_OPTIONS[] = {
 static const struct sunder_cli_example DEMO_EXAMPLES[] = {
     {"sunder demo", "watch it; other clients may publish to the address it prints"},
     {"sunder demo --once -o json", "for scripts"},
-};
-
-static const struct sunder_cli_option CHECK_OPTIONS[] = {
-    OPTION_OUTPUT("text json", "text, one complaint per line (default), or json"),
-};
-static const struct sunder_cli_example CHECK_EXAMPLES[] = {
-    {"sunder check policy.yaml", "all that is wrong with it, as file:line:column"},
-    {"sunder check -o json policy.yaml | jq .errors", "for scripts and editors"},
-};
-
-static const struct sunder_cli_option TEST_OPTIONS[] = {
-    OPTION_OUTPUT(
-        "text json junit", "text (default), json, or junit: the XML that build servers read"),
-    {.name = "case", .value = "NAME", .text = "only the cases with this name"},
-    {.name = "watch", .letter = 'w', .text = "stay, and run again whenever a file changes"},
-};
-static const struct sunder_cli_example TEST_EXAMPLES[] = {
-    {"sunder test policies/", "every test of every policy below the folder"},
-    {"sunder test policies/finance/policy.yaml", "the tests of one policy"},
-    {"sunder test --watch tests/vendor.yaml", "while you write them"},
-    {"sunder test -o junit policies/ >sunder.xml", "for a build server"},
 };
 
 static const struct sunder_cli_option REPLAY_OPTIONS[] = {
@@ -258,7 +220,7 @@ static const struct sunder_cli_example COMPLETION_EXAMPLES[] = {
     {"sunder completion fish >~/.config/fish/completions/sunder.fish", "for fish, for good"},
 };
 
-const struct sunder_cli_command sunder_cli_commands[] = {
+static const struct sunder_cli_command COMMANDS[] = {
     {.name = "demo",
         .operands = "",
         .summary = "one process with broker, engine and traffic; the first deny within seconds",
@@ -273,87 +235,6 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .example_count = COUNT(DEMO_EXAMPLES),
         .kafka = true,
         .run = sunder_cmd_demo},
-    {.name = "check",
-        .operands = "POLICY",
-        .operands_min = 1,
-        .operands_max = 1,
-        .summary = "all that is wrong with a policy, as file:line:column",
-        .description = "Reads a policy and tells every complaint, on stdout. Exit code 0: the "
-                       "policy can be used.",
-        .options = CHECK_OPTIONS,
-        .option_count = COUNT(CHECK_OPTIONS),
-        .examples = CHECK_EXAMPLES,
-        .example_count = COUNT(CHECK_EXAMPLES),
-        .run = sunder_cmd_check},
-    {.name = "test",
-        .operands = "PATH...",
-        .operands_min = 1,
-        .operands_max = SUNDER_CLI_OPERANDS_MAX,
-        .summary = "what a policy decides about cases that you wrote down, offline",
-        .description =
-            "Runs cases through the engine and compares. PATH is a test file, a policy (its "
-            "`tests`, by default tests/*.yaml beside "
-            "it), or a folder: every policy and every test file below it.\n\n"
-            "A test file:\n"
-            "  sunder-test: 1\n"
-            "  policy: ../policy.yaml          # default: policy.yaml in this folder, else above\n"
-            "  start: 2026-03-02T09:00:00Z     # the time of `at: 0s`; default: 2026-01-01\n"
-            "  partitions: 1\n"
-            "  defaults: {tenant: acme, agent: spiffe://acme.example/agent/a1, principal: "
-            "user:ana}\n"
-            "  cases:\n"
-            "    - name: the third step is refused\n"
-            "      events:\n"
-            "        - {at: 0s, id: i1, tool: erp, action: vendor.create, args: {vendor_id: V77}, "
-            "expect: allow}\n"
-            "        - {after: 90s, id: i2, tool: payments, action: submit, args: {vendor_id: "
-            "V77}, expect: allow}\n"
-            "        - after: 1m\n"
-            "          tool: payments\n"
-            "          action: confirm\n"
-            "          args: {vendor_id: V77}\n"
-            "          expect: {verdict: deny, rule: vendor-to-cash, evidence: [i1, i2]}\n"
-            "        - {kind: outcome, intent: i1, result: executed}\n\n"
-            "An event:\n"
-            "  kind       intent (default), observed, outcome, task, delegation, case, control; "
-            "raw: `value` is sent as it is\n"
-            "  at, after  since the start; since the event before. Neither: the same time as the "
-            "event before\n"
-            "  id         default: e1, e2, ... by its place in the case\n"
-            "  source     who publishes; default: the agent; of other kinds: sunder-test\n"
-            "  partition  where the record lies, or `key`: the key that a producer gave it\n"
-            "  expect     a verdict, or a map\n"
-            "All other keys are the fields of that kind of event. `defaults`, of the file or of a "
-            "case, are fields of every intent and "
-            "observed act, and the tenant of all kinds; `task: null` takes one away. `expires` may "
-            "be a duration since the start.\n\n"
-            "What `expect` may name; the rest is not looked at:\n"
-            "  verdict                      allow, deny or escalate\n"
-            "  rule, rules                  one rule that is among the reasons; all rules that "
-            "are\n"
-            "  code, codes                  the same for reasons of the engine: no_duty, "
-            "context_missing, ...\n"
-            "  field, effect, subject, key, also, evidence, count, value, tags\n"
-            "                               of the reason of `rule` or `code`, else of the first; "
-            "evidence: ids in order\n"
-            "  shadow                       rules that only watched and would have fired\n"
-            "  would_be, scope              under a scope that only watches\n"
-            "  approvals                    {count, from} that the rule wants\n"
-            "  duties, tier, objects, cases, labels, gains, subjects\n"
-            "                               what the engine made of the act\n"
-            "  findings                     their codes\n"
-            "  revokes                      subjects of the revocations that come with it; [] for "
-            "none\n"
-            "  dead_letter                  why the event was refused\n"
-            "  duplicate, recorded          true for a copy; the kind of record\n"
-            "An event without `expect` must not become a dead letter. Where the code malformed is "
-            "expected, fields may have a wrong type.\n\n"
-            "Exit code 0: all passed; 1: a case failed; 78: a policy or a test file is wrong.",
-        .options = TEST_OPTIONS,
-        .option_count = COUNT(TEST_OPTIONS),
-        .examples = TEST_EXAMPLES,
-        .example_count = COUNT(TEST_EXAMPLES),
-        .run = sunder_cmd_test},
     {.name = "replay",
         .operands = "",
         .summary = "events in, decisions out, without Kafka",
@@ -504,4 +385,14 @@ const struct sunder_cli_command sunder_cli_commands[] = {
         .run = sunder_cmd_completion},
 };
 
-const uint32_t sunder_cli_command_count = COUNT(sunder_cli_commands);
+uint32_t sunder_cli_command_count(void)
+{
+    return COUNT(COMMANDS) + sunder_cli_policy_command_count;
+}
+
+const struct sunder_cli_command *sunder_cli_command_at(uint32_t index)
+{
+    return index < sunder_cli_policy_command_count
+               ? &sunder_cli_policy_commands[index]
+               : &COMMANDS[index - sunder_cli_policy_command_count];
+}

@@ -149,6 +149,7 @@ static enum sunder_exit policy_add(struct sunder_test_paths *paths, const char *
     struct sunder_policy_load *load = NULL;
     enum sunder_exit code = sunder_policy_file_need(path, &load);
     if (code != SUNDER_EXIT_OK) {
+        (void)list_add(&paths->wrong, &paths->wrong_count, path);
         return code;
     }
     struct sunder_strs tests = sunder_policy_load_policy(load)->tests;
@@ -276,5 +277,6 @@ void sunder_test_paths_free(struct sunder_test_paths *paths)
 {
     list_free(&paths->tests, &paths->test_count);
     list_free(&paths->policies, &paths->policy_count);
+    list_free(&paths->wrong, &paths->wrong_count);
     list_free(&paths->folders, &paths->folder_count);
 }

@@ -7,6 +7,7 @@
 
 /* tests     paths of test files, none written twice
  * policies  paths of policies that were met on the way
+ * wrong     policies whose complaints are told already
  * folders   that were walked, for --watch
  * All texts are owned. */
 struct sunder_test_paths {
@@ -14,6 +15,8 @@ struct sunder_test_paths {
     uint32_t test_count;
     char **policies;
     uint32_t policy_count;
+    char **wrong;
+    uint32_t wrong_count;
     char **folders;
     uint32_t folder_count;
 };

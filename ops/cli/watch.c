@@ -31,7 +31,7 @@ static bool drained(int fd, int timeout_ms)
 }
 
 enum sunder_err sunder_watch(
-    char *const *folders, unsigned count, struct sunder_fail *reterr_fail)
+    char *const *folders, unsigned count, const char *told, struct sunder_fail *reterr_fail)
 {
     int fd = inotify_init1(IN_CLOEXEC);
     if (fd < 0) {
@@ -45,6 +45,7 @@ enum sunder_err sunder_watch(
             return err;
         }
     }
+    fprintf(stderr, "%s\n", told);
     bool came = drained(fd, -1);
     while (came && drained(fd, QUIET_MS)) {
     }

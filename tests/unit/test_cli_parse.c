@@ -127,8 +127,8 @@ static void the_nearest_word_is_near(void **state)
 static void every_command_of_the_table_fits_the_parser(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < sunder_cli_command_count; i++) {
-        const struct sunder_cli_command *command = &sunder_cli_commands[i];
+    for (uint32_t i = 0; i < sunder_cli_command_count(); i++) {
+        const struct sunder_cli_command *command = sunder_cli_command_at(i);
         assert_true(command->option_count <= SUNDER_CLI_OPTIONS_MAX);
         assert_true(command->operands_max <= SUNDER_CLI_OPERANDS_MAX);
         assert_true(command->example_count > 0);

@@ -175,12 +175,51 @@ class Readme(unittest.TestCase):
                 self.assertTrue(line == "..." or line in printed, f"`{command}` does not print: {line}")
 
 
+class Tests(unittest.TestCase):
+    def test_watch_runs_again_when_the_policy_or_a_test_changes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(os.path.join(ROOT, "tests/golden/cli/pairs"), folder, dirs_exist_ok=True)
+            policy, test = os.path.join(folder, "policy.yaml"), os.path.join(folder, "pairs.test.yaml")
+            watch = subprocess.Popen([BIN, "test", "--watch", folder], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            try:
+                self.assertIn("10 passed, 0 failed", self.told(watch))
+                self.change(policy, "at_most: 2", "at_most: 1")
+                self.assertIn(" failed", self.told(watch))
+                self.change(policy, "at_most: 1", "at_most: x")
+                self.assertIn("policy.yaml:13:60: error: `at_most` must be a whole number", self.told(watch))
+                self.change(policy, "at_most: x", "at_most: 2")
+                self.assertIn("10 passed, 0 failed", self.told(watch))
+                self.change(test, "sunder-test: 1", "sunder-test: 2")
+                self.assertIn("pairs.test.yaml:1:14: error", self.told(watch))
+            finally:
+                watch.send_signal(signal.SIGINT)
+                watch.communicate(timeout=DEADLINE_S)
+
+    def told(self, watch):
+        """All that it says until it waits again."""
+        lines = []
+        for line in watch.stderr:  # Ends with the process, or with the time-out of this test.
+            if line.startswith("-- waiting"):
+                return "".join(lines)
+            lines.append(line)
+        return self.fail("it ended: " + "".join(lines))
+
+    def change(self, path, old, new):
+        """As editors do: a new file in the place of the old one."""
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        os.rename(path + ".new", path)
+
+
 class Made(unittest.TestCase):
     """What is made from the command table."""
 
     def test_completions_know_commands_and_options(self):
         script = sunder("completion", "bash").stdout
-        for words, wanted in ((["rep"], "replay"), (["replay", "--pol"], "--policy"), (["check", "-o", "j"], "json"),
+        for words, wanted in ((["repl"], "replay"), (["replay", "--pol"], "--policy"), (["check", "-o", "j"], "json"),
                               (["ingest", "c"], "cloudtrail")):
             line = " ".join(f"'{word}'" for word in words)
             done = subprocess.run(["bash", "-c", f"{script}\nCOMP_WORDS=(sunder {line}); COMP_CWORD={len(words)}; _sunder; "
