@@ -44,10 +44,10 @@ static const struct setting SETTINGS[] = {
     {"check.crcs", "true", CONSUMERS, false},
     {"queued.min.messages", "20000", CONSUMERS, false},
     {"queued.max.messages.kbytes", "16384", CONSUMERS, false},
-    {"linger.ms",
-        "0",
-        PRODUCERS,
-        false}, /* Batches come from push; the client waits by spinning. */
+    /* A burst must be there whole before the client makes a request of it: what comes later it spins over until that one is
+     * answered. A commit flushes, so it waits for nobody. */
+    {"linger.ms", "1", BIT(BUS_FAST), false},
+    {"linger.ms", "5", BIT(BUS_TXN), false},
     {"message.timeout.ms", "30000", PRODUCERS, false},
     {"queue.buffering.max.messages", "200000", PRODUCERS, false},
     {"retry.backoff.ms", "20", BIT(BUS_FAST), false},

@@ -96,10 +96,13 @@ struct staged {
     const struct sunder_wire_header *headers;
     uint32_t header_count;
     bool pushed;
+    bool waits; /* For the next wave. */
 };
 
-#define TURN_US 20000       /* A broker this slow gets the next push all the same. */
-#define TURN_MESSAGES 2048u /* About what fills a request to each partition. */
+#define TURN_US 20000               /* A broker this slow gets the next push all the same. */
+#define TURN_MESSAGES 2048u         /* About what fills a request to each partition. */
+#define FEW_MESSAGES 32u            /* So quickly queued that the client finds all of them. */
+#define WAVE_BYTES ((size_t)900000) /* Of one partition: what a request takes, message.max.bytes. */
 #define STAGE_BYTES ((size_t)2 << 20)
 #define STAGE_MESSAGES 4096u
 #define STAGE_HEADERS 16384u
@@ -194,31 +197,77 @@ static enum sunder_err produce_waiting(
     }
 }
 
-enum sunder_err sunder_bus_push(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
+static size_t staged_size(const struct staged *message)
+{
+    size_t size = (size_t)message->key.len + message->value.len + 32;
+    for (uint32_t i = 0; i < message->header_count; i++) {
+        size += (size_t)message->headers[i].name.len + message->headers[i].value.len + 10;
+    }
+    return size;
+}
+
+/* Pushes of each partition what fills one request; ret_left: more is staged. While a partition has more than five messages on
+ * their way, the library's thread spins over whatever else is queued for it: so that the rest stays here.
+ * Partition by partition: the first message of each wakes the client, and the others should be there when it looks. */
+static enum sunder_err push_wave(
+    struct sunder_bus *bus, bool *ret_left, struct sunder_fail *reterr_fail)
 {
     struct bus_stage *stage = bus->stage;
     enum sunder_err err = SUNDER_OK;
-    /* Partition by partition: the first message of each wakes the client, and the others should be there when it looks. */
+    *ret_left = false;
     for (uint32_t first = 0; first < stage->count && err == SUNDER_OK; first++) {
         const struct staged *one = &stage->messages[first];
+        if (one->pushed || one->waits) {
+            continue;
+        }
+        size_t size = 0;
         for (uint32_t i = first; i < stage->count && err == SUNDER_OK; i++) {
             struct staged *message = &stage->messages[i];
-            if (!message->pushed && message->topic == one->topic &&
-                message->partition == one->partition) {
+            if (message->pushed || message->topic != one->topic ||
+                message->partition != one->partition) {
+                continue;
+            }
+            size += staged_size(message);
+            message->waits = size > WAVE_BYTES && i != first;
+            if (message->waits) {
+                *ret_left = true;
+            } else {
                 err = produce_waiting(bus, message, reterr_fail);
                 message->pushed = true;
             }
         }
-        while (first + 1 < stage->count && stage->messages[first + 1].pushed) {
-            first++;
-        }
     }
-    bus_stage_clear(bus); /* After an error the caller gives all of it up. */
+    for (uint32_t i = 0; *ret_left && i < stage->count; i++) {
+        stage->messages[i].waits = false;
+    }
+    if (!*ret_left || err != SUNDER_OK) {
+        bus_stage_clear(bus); /* After an error the caller gives all of it up. */
+    }
     return err;
 }
 
-/* A client whose five requests are under way spins until one is answered. So the next push waits for the answers to the one
- * before, as Nagle's algorithm does: one round trip of the broker, during which the next messages gather. */
+enum sunder_err sunder_bus_push(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
+{
+    for (;;) {
+        bool left = false;
+        enum sunder_err err = push_wave(bus, &left, reterr_fail);
+        if (err != SUNDER_OK || !left) {
+            return err;
+        }
+        rd_kafka_resp_err_t code = rd_kafka_flush(sender(bus), SEND_WAIT_MS);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            bus_stage_clear(bus);
+            return bus_fail(reterr_fail,
+                SUNDER_ERR_IO,
+                code,
+                "what was sent is not acknowledged: %s",
+                rd_kafka_err2str(code));
+        }
+    }
+}
+
+/* The next push waits for the answers to the one before, as Nagle's algorithm does: one round trip of the broker, during which
+ * the next messages gather. */
 enum sunder_err sunder_bus_push_in_turn(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
 {
     if (bus->stage->count == 0) {
@@ -231,7 +280,14 @@ enum sunder_err sunder_bus_push_in_turn(struct sunder_bus *bus, struct sunder_fa
         return SUNDER_OK;
     }
     bus->pushed_us = now_us;
-    return sunder_bus_push(bus, reterr_fail);
+    bool left = false;
+    uint64_t before = bus->unacknowledged;
+    enum sunder_err err = push_wave(bus, &left, reterr_fail);
+    if (err == SUNDER_OK && bus->unacknowledged - before <= FEW_MESSAGES) {
+        /* Nothing to gather: a flush makes the client not linger. It ends with the last answer. */
+        (void)rd_kafka_flush(sender(bus), 1);
+    }
+    return err;
 }
 
 void bus_stage_clear(struct sunder_bus *bus)

@@ -110,7 +110,7 @@ static void open_clients(
         "enable.idempotence",
         "true",
         "linger.ms",
-        "0",
+        "1",
         "queue.buffering.max.messages",
         "200000",
         NULL};
@@ -119,7 +119,7 @@ static void open_clients(
         "transactional.id",
         group,
         "linger.ms",
-        "0",
+        "5",
         "retry.backoff.ms",
         "1",
         "queue.buffering.max.messages",
