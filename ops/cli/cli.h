@@ -127,8 +127,8 @@ bool sunder_cli_colour(FILE *out);
 /* The commands. */
 sunder_cli_run_fn sunder_cmd_check, sunder_cmd_replay, sunder_cmd_explain, sunder_cmd_publish,
     sunder_cmd_tail, sunder_cmd_demo, sunder_cmd_topics, sunder_cmd_ingest, sunder_cmd_test,
-    sunder_cmd_import, sunder_cmd_report, sunder_cmd_schema, sunder_cmd_fmt, sunder_cmd_help,
-    sunder_cmd_completion;
+    sunder_cmd_import, sunder_cmd_policy, sunder_cmd_report, sunder_cmd_schema, sunder_cmd_fmt,
+    sunder_cmd_help, sunder_cmd_completion;
 
 /* What replay does with --diff. */
 sunder_cli_run_fn sunder_cmd_replay_diff;

@@ -120,6 +120,24 @@ static const struct sunder_cli_example EXPLAIN_EXAMPLES[] = {
     {"sunder explain vendor-to-cash -p policy.yaml", "a rule in plain English"},
 };
 
+static const struct sunder_cli_option POLICY_OPTIONS[] = {
+    OPTION_POLICY("of coverage: the policy that decided"),
+    OPTION_OUTPUT("text json", "text (default), or json"),
+    {.name = "fail-on",
+        .value = "WHAT",
+        .text = "exit 1 when analyze finds an outcome that a team with something in common can "
+                "complete without people, a duty that nobody can perform, a process that cannot be "
+                "finished; or coverage something unused",
+        WORDS("any outcome duty process unused")},
+};
+static const struct sunder_cli_example POLICY_EXAMPLES[] = {
+    {"sunder policy analyze policy.yaml",
+        "what it still lets happen, and what it makes impossible"},
+    {"sunder policy analyze policy.yaml --fail-on any -o json", "in a pipeline"},
+    {"sunder replay -p policy.yaml <yesterday.ndjson | sunder policy coverage - -p policy.yaml",
+        "which rules fired, which entries were called"},
+};
+
 static const struct sunder_cli_option PUBLISH_OPTIONS[] = {
     OPTION_BROKERS,
     {.name = "topic",
@@ -279,6 +297,34 @@ static const struct sunder_cli_command COMMANDS[] = {
         .example_count = COUNT(EXPLAIN_EXAMPLES),
         .kafka = true,
         .run = sunder_cmd_explain},
+    {.name = "policy",
+        .operands = "analyze POLICY | coverage DECISIONS",
+        .operand_words = "analyze coverage",
+        .operands_min = 2,
+        .operands_max = 2,
+        .summary = "what a policy lets happen (analyze), and what of it was used (coverage)",
+        .description =
+            "analyze tries the policy out, with the engine itself, on acts of its own catalogue. "
+            "For "
+            "each separation: who can still complete the toxic outcome, in which order, for one "
+            "agent alone up to parties that have nothing in common; and what the rule cannot see "
+            "(keys that are only claimed, duties that never meet on one object, conditions under "
+            "which a call passes as something else). Then duties that nobody can perform, and "
+            "processes (chains of `requires`, and all duties in one case) that cannot be "
+            "finished.\n\nIt is bounded, and it abstracts: each act is what its catalogue entry "
+            "says, "
+            "conditions on arguments taken as true, on one object in one case, with a very small "
+            "and "
+            "a very large amount, at most 8 acts and 4 parties. What it calls open was done. What "
+            "it "
+            "does not find may still exist.\n\ncoverage reads decisions (-: stdin), as replay and "
+            "tail "
+            "write them.",
+        .options = POLICY_OPTIONS,
+        .option_count = COUNT(POLICY_OPTIONS),
+        .examples = POLICY_EXAMPLES,
+        .example_count = COUNT(POLICY_EXAMPLES),
+        .run = sunder_cmd_policy},
     {.name = "publish",
         .operands = "",
         .summary = "events to a cluster; with --wait also the answers",

@@ -1,10 +1,10 @@
 #include "ops/cli/policy_doc.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/cli/file_text.h"
 #include "proto/doc.h"
 
 #define ARENA_BYTES ((size_t)64 << 20) /* What is not touched costs nothing. */
@@ -16,46 +16,29 @@ struct sunder_policy_doc {
     struct sunder_doc root;
 };
 
-static enum sunder_err failed(
-    struct sunder_fail *reterr_fail, enum sunder_err code, const char *path, const char *why)
-{
-    *reterr_fail = (struct sunder_fail){.code = code, .vendor = errno};
-    snprintf(reterr_fail->text, sizeof(reterr_fail->text), "%.120s: %.110s", path, why);
-    return code;
-}
-
-static enum sunder_err text_read(
-    struct sunder_policy_doc *doc, const char *path, struct sunder_fail *reterr_fail)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return failed(reterr_fail, SUNDER_ERR_IO, path, strerror(errno));
-    }
-    size_t len = fread(doc->text, 1, SUNDER_DOC_BYTES_MAX, file);
-    bool broken = ferror(file) != 0;
-    doc->len = (uint32_t)len;
-    (void)fclose(file);
-    return broken ? failed(reterr_fail, SUNDER_ERR_IO, path, strerror(errno)) : SUNDER_OK;
-}
-
 enum sunder_err sunder_policy_doc_open(
     const char *path, struct sunder_policy_doc **ret_doc, struct sunder_fail *reterr_fail)
 {
+    *reterr_fail = (struct sunder_fail){.code = SUNDER_ERR_FULL, .text = "no memory"};
     struct sunder_policy_doc *doc = calloc(1, sizeof(*doc));
     if (doc == NULL) {
-        return failed(reterr_fail, SUNDER_ERR_FULL, path, "no memory");
+        return SUNDER_ERR_FULL;
     }
-    doc->text = malloc(SUNDER_DOC_BYTES_MAX);
+    enum sunder_err err =
+        sunder_file_text_read(path, SUNDER_DOC_BYTES_MAX, &doc->text, &doc->len, reterr_fail);
     doc->memory = malloc(ARENA_BYTES);
-    enum sunder_err err = doc->text == NULL || doc->memory == NULL
-                              ? failed(reterr_fail, SUNDER_ERR_FULL, path, "no memory")
-                              : text_read(doc, path, reterr_fail);
+    if (err == SUNDER_OK && doc->memory == NULL) {
+        err = SUNDER_ERR_FULL;
+    }
     if (err == SUNDER_OK) {
         struct sunder_arena arena = sunder_arena_of(doc->memory, ARENA_BYTES);
         struct sunder_doc_fail why = {0};
         struct sunder_str text = {doc->text, doc->len};
         if (sunder_doc_parse(text, &arena, &doc->root, &why) != SUNDER_OK) {
-            err = failed(reterr_fail, SUNDER_ERR_INVALID, path, why.text);
+            err = SUNDER_ERR_INVALID;
+            *reterr_fail = (struct sunder_fail){.code = err};
+            snprintf(
+                reterr_fail->text, sizeof(reterr_fail->text), "%.120s: %.110s", path, why.text);
         }
     }
     if (err != SUNDER_OK) {
@@ -144,18 +127,35 @@ static uint32_t line_last(const struct sunder_doc *node)
     return last;
 }
 
-void sunder_policy_doc_excerpt(
-    const struct sunder_policy_doc *doc, const struct sunder_doc *rule, FILE *out)
+/* The lines from the first number to before the second. */
+static void lines_print(
+    const struct sunder_policy_doc *doc, uint32_t range[static 2], bool numbered, FILE *out)
 {
     const char *at = doc->text;
     const char *end = doc->text + doc->len;
-    uint32_t last = line_last(rule);
-    for (uint32_t number = 1; at < end && number <= last; number++) {
+    for (uint32_t number = 1; at < end && number < range[1]; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline != NULL ? newline : end;
-        if (number >= rule->line) {
-            fprintf(out, "  %4" PRIu32 " | %.*s\n", number, (int)(stop - at), at);
+        if (number >= range[0]) {
+            if (numbered) {
+                fprintf(out, "  %4" PRIu32 " | ", number);
+            }
+            fprintf(out, "%.*s\n", (int)(stop - at), at);
         }
         at = newline != NULL ? newline + 1 : end;
     }
+}
+
+void sunder_policy_doc_excerpt(
+    const struct sunder_policy_doc *doc, const struct sunder_doc *rule, FILE *out)
+{
+    uint32_t range[2] = {rule->line, line_last(rule) + 1};
+    lines_print(doc, range, true, out);
+}
+
+void sunder_policy_doc_lines(
+    const struct sunder_policy_doc *doc, uint32_t first, uint32_t end, FILE *out)
+{
+    uint32_t range[2] = {first, end};
+    lines_print(doc, range, false, out);
 }

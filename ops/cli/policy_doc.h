@@ -32,3 +32,7 @@ const struct sunder_doc *sunder_policy_doc_rule(
 /* Prints the lines of an item of `rules` with their numbers, indented. */
 void sunder_policy_doc_excerpt(
     const struct sunder_policy_doc *doc, const struct sunder_doc *rule, FILE *out);
+
+/* Prints lines of the file as they are, from `first` (1-based) to before `end`. */
+void sunder_policy_doc_lines(
+    const struct sunder_policy_doc *doc, uint32_t first, uint32_t end, FILE *out);
