@@ -80,7 +80,7 @@ enum sunder_err sunder_decide(const struct sunder_policy *policy, const struct s
         return sunder_answer_dead(step, SUNDER_STR("kind_unsupported"), SUNDER_STR("type"),
             SUNDER_STR("this build has no such kind of event"));
     }
-    bool unsupported = event->kind == SUNDER_EVENT_CONTROL && event->problem_count == 0 &&
+    bool unsupported = event->kind == SUNDER_EVENT_CONTROL &&
                        (event->control == SUNDER_CONTROL_TICK || event->control == SUNDER_CONTROL_ACTIVATE);
     if (unsupported) {
         return sunder_decide_control(step);

@@ -131,7 +131,7 @@ class Oracle:
             self._bury(place, names, DeadLetter(*self._kind_first(event, min(problems))), event, raw)
 
     def _kind_first(self, event, problem):
-        if event.kind == "control" and not event.problems and event.get("control") in ("tick", "activate"):
+        if event.kind == "control" and event.get("control") in ("tick", "activate"):
             return "kind_unsupported", "control"
         return problem
 
