@@ -314,10 +314,10 @@ static void gen_matches(struct expr_generator *g, struct expr_node *node, uint32
             g->c, pattern->offset, S("this is no regular expression: "), sunder_str_of(complaint));
         return;
     }
-    g->patterns[g->pattern_count] = (struct expr_pattern){compiled, regex->found};
+    uint32_t at = g->pattern_count++; /* The text may have patterns of its own. */
+    g->patterns[at] = (struct expr_pattern){compiled, regex->found};
     expr_gen(g, node->first, dst);
-    expr_emit(g, node, expr_insn_of(EXPR_OP_MATCH, dst, dst, 0, g->pattern_count));
-    g->pattern_count += 1;
+    expr_emit(g, node, expr_insn_of(EXPR_OP_MATCH, dst, dst, 0, at));
 }
 
 static void gen_call(struct expr_generator *g, struct expr_node *node, uint32_t dst)
