@@ -20,6 +20,8 @@
 #define SUNDER_INTENT_OBJECTS_MAX 128    /* Claimed and derived objects of one intent. */
 #define SUNDER_INTENT_CASES_MAX 64       /* Cases of one intent, those found through objects and task included. */
 #define SUNDER_INTENT_DUTIES_MAX 32      /* Duties of one intent. */
+#define SUNDER_INTENT_RULE_TEXTS_MAX 12288 /* Bytes of the keys and values that rules take of one intent, 4 more for each: its record
+                                              fits a row of 64 KiB with all objects and cases. */
 #define SUNDER_KEY_CASES_MAX 64          /* Open cases bound to one object or one task. */
 
 /* Labels (S16): what one task, agent or credential keeps. One row of state each, read and written by every act of its holder, so the row has to stay small. */

@@ -35,6 +35,7 @@ struct sunder_candidate {
     bool silent; /* it only remembers its key: a fact with the duty that `requires` asks for */
     struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
     bool missing;                   /* no key or no value: it is not evaluated */
+    bool left_out;                  /* nor is this one: its texts have no room (judge->rules_full) */
     bool has_value;                 /* ... which the record has to tell */
     bool foreign;                   /* no rate for the currency */
     struct sunder_value value;      /* of a limit: its sum or distinct value */
@@ -110,6 +111,7 @@ struct sunder_judge {
     struct sunder_str only; /* rules look at this subject alone, when it is there: the chain of one revocation */
     struct sunder_candidate *candidates; /* byte order of names */
     uint32_t candidate_count;
+    bool rules_full; /* keys and values of rules, more than a record holds; those of the last rules are left out */
 };
 
 /* Reads the domain's names and stream time. `tenant` and domain attributes of the event are readable (sunder_domain_of). */
@@ -154,10 +156,11 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_scopes(struct sunder_judge *judge);
 /* Whether what denies or escalates only would: a scope says so, and nobody is quarantined. */
 bool sunder_judge_watches(const struct sunder_judge *judge);
 
-/* Whether the act is more than can be held of it: its chain, objects, cases, labels or duties. */
+/* Whether the act is more than can be held of it: its chain, objects, cases, labels, duties, or what rules take of it. */
 static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
 {
-    return judge->chain_full || judge->acts_full || judge->flow.full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
+    return judge->chain_full || judge->acts_full || judge->flow.full || judge->rules_full ||
+           judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
 }
 
 /* Stage 6: required context, purposes, entitlements. */

@@ -123,6 +123,9 @@ enum sunder_err sunder_judge_bounds(struct sunder_judge *judge)
         SUNDER_TRY(full(judge, SUNDER_STR("duties")));
     }
     SUNDER_TRY(sunder_judge_label_bounds(judge));
+    if (judge->rules_full) {
+        SUNDER_TRY(full(judge, SUNDER_STR("rules")));
+    }
     SUNDER_TRY(saturated(judge, &judge->object_keys));
     SUNDER_TRY(saturated(judge, &judge->case_keys));
     SUNDER_TRY(saturated(judge, &judge->task_keys));

@@ -268,6 +268,40 @@ static enum sunder_err add_candidate(struct sunder_judge *judge, const struct su
     return SUNDER_OK;
 }
 
+/* What the record of the intent keeps of a rule: its own key, and the value that it takes. */
+static uint32_t texts_of(const struct sunder_candidate *candidate)
+{
+    const struct sunder_rule *rule = candidate->rule;
+    uint32_t bytes = 0;
+    if (rule->per == SUNDER_PER_EXPR && candidate->keys != NULL) {
+        bytes += 4 + candidate->keys->at[0].text.len;
+    }
+    if (candidate->has_value && rule->aggregate == SUNDER_AGGREGATE_SUM) {
+        char text[SUNDER_DECIMAL_TEXT_MAX];
+        bytes += 4 + sunder_decimal_format(candidate->value.micro, text);
+    } else if (candidate->has_value) {
+        bytes += 4 + candidate->value.text.len;
+    }
+    return bytes;
+}
+
+/* A rule whose texts have no room beside those before it is not judged, nor is any after it; the act is denied, or its keys are
+ * saturated (S31). */
+static void leave_out(struct sunder_judge *judge)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < judge->candidate_count; i++) {
+        struct sunder_candidate *candidate = &judge->candidates[i];
+        bytes += texts_of(candidate);
+        if (bytes > SUNDER_INTENT_RULE_TEXTS_MAX) {
+            judge->rules_full = true;
+            candidate->keys = candidate->rule->per == SUNDER_PER_EXPR ? NULL : candidate->keys;
+            candidate->has_value = false;
+            candidate->left_out = true;
+        }
+    }
+}
+
 enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
 {
     const struct sunder_policy *policy = judge->state.policy;
@@ -285,6 +319,9 @@ enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
     uint32_t rule = 0;
     while (sunder_rule_marks_next(policy, &marks, &rule)) {
         SUNDER_TRY(add_candidate(judge, &policy->rules[rule]));
+    }
+    if (most > SUNDER_INTENT_RULE_TEXTS_MAX / (2 * (4 + SUNDER_IDENTIFIER_BYTES_MAX))) {
+        leave_out(judge);
     }
     return SUNDER_OK;
 }

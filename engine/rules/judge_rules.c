@@ -89,7 +89,7 @@ bool sunder_judge_excused(
 
 static enum sunder_err judge_candidate(struct sunder_judge *judge, const struct sunder_candidate *candidate)
 {
-    if (candidate->missing || candidate->silent) {
+    if (candidate->missing || candidate->left_out || candidate->silent) {
         return SUNDER_OK;
     }
     if (candidate->rule->kind == SUNDER_RULE_LIMIT) {

@@ -2,6 +2,12 @@
 
 #include "engine/base/hash.h"
 
+/* Texts of identifiers, rules' texts, and the rest: ids of subjects and duties, the digest, numbers. */
+_Static_assert(((SUNDER_INTENT_OBJECTS_MAX + SUNDER_INTENT_CASES_MAX + 4) * (SUNDER_IDENTIFIER_BYTES_MAX + 2)) +
+                       SUNDER_INTENT_RULE_TEXTS_MAX + 1024 <=
+                   SUNDER_ROW_VALUE_MAX,
+    "the largest record fits a row");
+
 static void record_key(struct sunder_key *key, uint64_t position)
 {
     sunder_key_start(key, SUNDER_TABLE_RECORD, 0);

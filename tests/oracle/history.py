@@ -16,6 +16,7 @@ class Act:
         self.measures = {}        # limit -> number or text that counts
         self.measure_texts = {}   # limit -> what the record says; `sum: amount` is in the record already
         self.rule_keys = {}       # rule -> key, for `per` expressions
+        self.left_out = set()     # rules whose keys and values have no room: not judged, not counted by them
         self.missing = {}         # rule -> field of context_missing
         self.amount = self.credential = None
         self.labels, self.carries, self.claimed, self.gains = [], [], [], []

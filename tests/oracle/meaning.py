@@ -333,4 +333,18 @@ def understand(event, tenant, domain, policy):
     put_labels(act, event, (tenant, domain), policy, entries)
     derived = put_keys(act, event, domain, entries)
     put_rule_values(act, event, policy)
+    leave_out(act, policy)
     return act, derived
+
+
+def leave_out(act, policy):
+    """Only so much of keys and values of rules is kept, rule by rule in byte order of their names (Readings, 15)."""
+    used = 0
+    for name in sorted(set(act.rule_keys) | set(act.measure_texts) | {rule.name for rule in policy.rules},
+                       key=lambda name: name.encode()):
+        used += sum(4 + len(kept[name].encode()) for kept in (act.rule_keys, act.measure_texts) if name in kept)
+        if used > policy.limits["INTENT_RULE_TEXTS_MAX"]:
+            act.left_out.add(name)
+            act.rule_keys.pop(name, None)
+            if act.measure_texts.pop(name, None) is not None:
+                act.measures.pop(name, None)

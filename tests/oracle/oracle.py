@@ -372,6 +372,8 @@ class Oracle:
                 found.append(("limit_reached", field))
         if act.overflow:
             found.append(("limit_reached", "labels"))
+        if act.left_out:
+            found.append(("limit_reached", "rules"))
         found += [("limit_reached", name) for name in act.marked]
         for key, facts in self._binding(act, domain):
             if len(domain.bound_cases(facts) | set(act.cases)) > self.limits["KEY_CASES_MAX"]:
@@ -442,6 +444,8 @@ class Oracle:
         findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]
         if self.policy.keeps_labels and act.overflow:
             findings.append({"code": "limit_reached", "field": "labels"})
+        if act.left_out:
+            findings.append({"code": "limit_reached"})
         fired = [(rule, found) for rule in self.policy.rules if self._revokes(rule)
                  and (found := firings(rule, act, event, domain, intent=False))]
         findings += self._shared(act, domain)

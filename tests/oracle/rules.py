@@ -204,6 +204,8 @@ def excuse(rule, act, event, now, extra):
 
 def firings(rule, act, event, domain, intent=True):
     """Every (subject, key) for which a rule fires."""
+    if rule.name in act.left_out:
+        return []
     if rule.kind in ("gate", "condition"):
         return judge_gate(rule, act, event, domain).fired
     if not applies(rule, act) or (intent and act.missing.get(rule.name)):

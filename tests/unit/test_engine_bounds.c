@@ -288,6 +288,51 @@ static void one_duty_more_is_denied(void **state)
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:duties");
 }
 
+/* Each rule takes a key and a value of 256 bytes. */
+static struct sunder_outputs act_with_rules(uint32_t count)
+{
+    say(&text, HEAD "catalogue:\n  - {tool: erp, action: many, duty: many}\nrules:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        say(&text, "  - {limit: r%03u, distinct: args.v, per: args.k, of: many, by: actor, max: 9}\n", i);
+    }
+    use(text.at);
+    struct sunder_str key = sunder_str_copy(&rig->events, sunder_str_of(rig_long("k", 256)));
+    return act(1, "many", rig_text(",\"args\":{\"k\":\"%s\",\"v\":\"%s\"}", key.at, key.at));
+}
+
+#define RULES_THAT_FIT (SUNDER_INTENT_RULE_TEXTS_MAX / (2 * (4 + SUNDER_IDENTIFIER_BYTES_MAX)))
+
+static void rules_take_keys_and_values_up_to_their_bound(void **state)
+{
+    (void)state;
+    struct sunder_outputs out = act_with_rules(RULES_THAT_FIT);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].rule_key_count, RULES_THAT_FIT);
+    assert_int_equal(out.records[0].measure_count, RULES_THAT_FIT);
+}
+
+static void one_rule_more_is_denied_and_remembered_without_its_texts(void **state)
+{
+    (void)state;
+    struct sunder_outputs out = act_with_rules(RULES_THAT_FIT + 1);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    assert_int_equal(out.records[0].stage, 7);
+    assert_int_equal(out.records[0].rule_key_count, RULES_THAT_FIT);
+    assert_int_equal(out.records[0].measure_count, RULES_THAT_FIT);
+    executed(1); /* Its late fact counts as far as it is known. */
+}
+
+static void more_than_a_row_could_hold_is_no_error(void **state)
+{
+    (void)state;
+    struct sunder_outputs out = act_with_rules(200);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    executed(1);
+}
+
 static struct sunder_outputs delegate(uint32_t number, const char *from, const char *to)
 {
     return rig_send(rig,
@@ -387,6 +432,9 @@ int main(void)
         BOUNDS_TEST(an_intent_has_128_objects),
         BOUNDS_TEST(one_object_more_is_denied_and_takes_no_state),
         BOUNDS_TEST(an_event_claims_at_most_64_objects),
+        BOUNDS_TEST(rules_take_keys_and_values_up_to_their_bound),
+        BOUNDS_TEST(one_rule_more_is_denied_and_remembered_without_its_texts),
+        BOUNDS_TEST(more_than_a_row_could_hold_is_no_error),
         BOUNDS_TEST(an_intent_has_64_cases),
         BOUNDS_TEST(one_case_more_is_denied),
         BOUNDS_TEST(an_intent_has_32_duties),
