@@ -167,7 +167,14 @@ static enum sunder_err judge_act(struct sunder_step *step)
     return sunder_judge_watches(judge) ? SUNDER_OK : sunder_answer_revocations(step, false);
 }
 
-/* The rows that almost every intent needs, so that they are fetched at once and not one after the other. */
+/* Texts are not checked yet; those that are too long for a key are refused in a moment. */
+static bool is_short(struct sunder_str text)
+{
+    return text.at != NULL && text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
+}
+
+/* The rows that almost every intent needs, so that they are fetched at once, while its form is looked at, and not one after the
+ * other. */
 static void expect_rows(const struct sunder_judge *judge)
 {
     const struct sunder_view *view = judge->state.view;
@@ -182,13 +189,17 @@ static void expect_rows(const struct sunder_judge *judge)
         event->delegation.count > 0 ? event->delegation.at[0] : (struct sunder_str){0},
         event->delegation.count > 1 ? event->delegation.at[1] : (struct sunder_str){0}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].at != NULL) {
+        if (is_short(names[i])) {
             sunder_key_start(&rows[count], SUNDER_TABLE_NAME, judge->tenant_id);
             sunder_key_text(&rows[count++], names[i]);
         }
     }
-    sunder_key_start(&rows[count], SUNDER_TABLE_INTENT, judge->domain_id);
-    sunder_key_text(&rows[count++], event->id);
+    if (is_short(event->id)) {
+        sunder_key_start(&rows[count], SUNDER_TABLE_INTENT, judge->domain_id);
+        sunder_key_text(&rows[count++], event->id);
+    }
+    sunder_key_start(&rows[count], SUNDER_TABLE_RECORD, 0);
+    sunder_key_u64(&rows[count++], (uint64_t)event->at.offset);
     const struct {
         uint16_t space;
         struct sunder_str text;
@@ -199,7 +210,7 @@ static void expect_rows(const struct sunder_judge *judge)
         {SUNDER_SPACE_TASK, event->task},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (places[i].text.at != NULL) {
+        if (is_short(places[i].text)) {
             sunder_key_start(&rows[count], SUNDER_TABLE_KEY, judge->domain_id);
             sunder_key_u16(&rows[count], places[i].space);
             sunder_key_text(&rows[count++], places[i].text);
@@ -214,6 +225,7 @@ static void expect_rows(const struct sunder_judge *judge)
 enum sunder_err sunder_decide_intent(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
+    expect_rows(judge);
     SUNDER_TRY(sunder_judge_identify(judge));
     if (judge->reason_count != 0) {
         return stop(step, 1);
@@ -224,7 +236,9 @@ enum sunder_err sunder_decide_intent(struct sunder_step *step)
                 SUNDER_STR("` is part of the domain and absent"))));
         return stop(step, 2);
     }
-    expect_rows(judge);
+    if (judge->state.view->expect != NULL) {
+        judge->state.view->expect(judge->state.view->ctx, NULL, 0);
+    }
     const struct sunder_record *copy = NULL;
     SUNDER_TRY(sunder_judge_copies(judge, &copy));
     if (copy != NULL) {

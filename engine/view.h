@@ -18,8 +18,8 @@ struct sunder_view {
      * store, or until the end of the step, whichever comes first.
      * SUNDER_ERR_NOT_FOUND: no such row; SUNDER_ERR_IO, SUNDER_ERR_CORRUPT: the store failed. */
     enum sunder_err (*get)(void *ctx, struct sunder_str key, struct sunder_str *ret_value);
-    /* Says that these rows are looked up next, so that their memory is on its way while the first one is read. A hint: it changes
-     * nothing and cannot fail. NULL when the store has no use for it. */
+    /* Says that these rows are looked up soon, so that their memory is on its way meanwhile: where they are found now, what is in them
+     * with the next call, which may name none. A hint: it changes nothing and cannot fail. NULL when the store has no use for it. */
     void (*expect)(void *ctx, const struct sunder_str *keys, uint32_t count);
 };
 

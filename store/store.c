@@ -163,18 +163,17 @@ static enum sunder_err remove_row(void *ctx, struct sunder_str key)
     return err;
 }
 
-/* Two rounds: the slots of all keys, then the rows they point to, so that the waits overlap. */
+/* Two rounds, a call apart: the slots of all keys, then the rows they point to, so that the waits overlap with work and each other. */
 static void expect(void *ctx, const struct sunder_str *keys, uint32_t count)
 {
     struct sunder_store *store = ctx;
-    uint64_t hashes[SUNDER_EXPECT_MAX];
-    count = count < SUNDER_EXPECT_MAX ? count : SUNDER_EXPECT_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        hashes[i] = sunder_hash_key(store->seed, keys[i]);
-        store->verbs->expect(store, hashes[i], false);
+    for (uint32_t i = 0; i < store->expected_count; i++) {
+        store->verbs->expect(store, store->expected[i], true);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        store->verbs->expect(store, hashes[i], true);
+    store->expected_count = count < SUNDER_EXPECT_MAX ? count : SUNDER_EXPECT_MAX;
+    for (uint32_t i = 0; i < store->expected_count; i++) {
+        store->expected[i] = sunder_hash_key(store->seed, keys[i]);
+        store->verbs->expect(store, store->expected[i], false);
     }
 }
 

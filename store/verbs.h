@@ -41,6 +41,8 @@ enum sunder_store_phase {
 struct sunder_store {
     const struct sunder_store_verbs *verbs;
     uint64_t seed; /* of key hashes */
+    uint64_t expected[SUNDER_EXPECT_MAX]; /* hashes of the keys that the last expect named */
+    uint32_t expected_count;
     enum sunder_store_phase phase;
     bool has_unmarked;  /* rows were changed after the mark */
     bool has_changes;   /* rows or mark were changed after the last freeze */

@@ -59,6 +59,9 @@ void sunder_arena_rewind(struct sunder_arena *arena, size_t mark);
 /* Shorthand: an array of `count` zeroed `type`, NULL when there is no room or the size overflows. */
 #define SUNDER_ARENA_NEW(arena, type, count)                                                       \
     ((type *)sunder_arena_alloc_array((arena), sizeof(type), _Alignof(type), (count)))
+/* The same, not zeroed: for arrays with room for the most, of which few are used. */
+#define SUNDER_ARENA_RAW(arena, type, count)                                                       \
+    ((type *)sunder_arena_alloc_raw((arena), sizeof(type) * (count), _Alignof(type)))
 static inline void *sunder_arena_alloc_array(struct sunder_arena *arena, size_t size, size_t align, size_t count)
 {
     return size != 0 && count > SIZE_MAX / size ? NULL : sunder_arena_alloc(arena, size * count, align);

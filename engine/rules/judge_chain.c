@@ -77,7 +77,7 @@ static enum sunder_err next_level(struct sunder_judge *judge, uint32_t first, ui
 
 static enum sunder_err recorded_chain(struct sunder_judge *judge)
 {
-    judge->nodes = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_chain_node, NODES_MAX);
+    judge->nodes = SUNDER_ARENA_RAW(judge->state.arena, struct sunder_chain_node, NODES_MAX);
     if (judge->nodes == NULL) {
         return SUNDER_ERR_FULL;
     }
@@ -168,8 +168,8 @@ static enum sunder_err add_subjects(struct sunder_judge *judge)
 enum sunder_err sunder_judge_chain(struct sunder_judge *judge)
 {
     struct sunder_arena *arena = judge->state.arena;
-    judge->subjects = SUNDER_ARENA_NEW(arena, struct sunder_subject, SUNDER_SUBJECTS_MAX);
-    judge->names = SUNDER_ARENA_NEW(arena, struct sunder_name, SUNDER_SUBJECTS_MAX);
+    judge->subjects = SUNDER_ARENA_RAW(arena, struct sunder_subject, SUNDER_SUBJECTS_MAX);
+    judge->names = SUNDER_ARENA_RAW(arena, struct sunder_name, SUNDER_SUBJECTS_MAX);
     if (judge->subjects == NULL || judge->names == NULL) {
         return SUNDER_ERR_FULL;
     }

@@ -307,9 +307,9 @@ enum sunder_err sunder_judge_duties(struct sunder_judge *judge, struct sunder_ca
     }
     struct act act = {.judge = judge, .trouble = ret_trouble};
     act.objects.max = SUNDER_INTENT_OBJECTS_MAX;
-    act.objects.at = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, SUNDER_INTENT_OBJECTS_MAX);
+    act.objects.at = SUNDER_ARENA_RAW(judge->state.arena, struct sunder_str, SUNDER_INTENT_OBJECTS_MAX);
     act.cases.max = SUNDER_INTENT_CASES_MAX;
-    act.cases.at = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_str, SUNDER_INTENT_CASES_MAX);
+    act.cases.at = SUNDER_ARENA_RAW(judge->state.arena, struct sunder_str, SUNDER_INTENT_CASES_MAX);
     judge->duties = SUNDER_ARENA_NEW(judge->state.arena, uint16_t, SUNDER_INTENT_DUTIES_MAX + 2);
     if (act.objects.at == NULL || act.cases.at == NULL || judge->duties == NULL) {
         return SUNDER_ERR_FULL;

@@ -9,6 +9,25 @@ static void row_key(struct sunder_key *key, uint32_t domain, uint16_t space, str
     sunder_key_text(key, text);
 }
 
+#define FLAG_EPOCH 128u /* Of a row as written: the position of its closing record follows. */
+
+/* Counts are small: a byte, or UINT8_MAX and four more. */
+static uint32_t read_count(struct sunder_in *in)
+{
+    uint8_t count = sunder_in_u8(in);
+    return count == UINT8_MAX ? sunder_in_u32(in) : count;
+}
+
+static void write_count(struct sunder_out *out, uint32_t count)
+{
+    if (count < UINT8_MAX) {
+        sunder_out_u8(out, (uint8_t)count);
+        return;
+    }
+    sunder_out_u8(out, UINT8_MAX);
+    sunder_out_u32(out, count);
+}
+
 static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct sunder_key_row *row)
 {
     row->bind_count = sunder_in_u8(in);
@@ -20,7 +39,7 @@ static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct 
         return false;
     }
     for (uint32_t i = 0; i < row->bind_count; i++) {
-        row->binds[i].count = sunder_in_u32(in);
+        row->binds[i].count = read_count(in);
         row->binds[i].case_id = sunder_str_copy(arena, sunder_in_text(in));
         if (row->binds[i].case_id.at == NULL) {
             return false;
@@ -31,14 +50,13 @@ static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct 
 
 static bool read_members(struct sunder_in *in, struct sunder_arena *arena, struct sunder_key_row *row)
 {
-    row->members = SUNDER_ARENA_NEW(arena, struct sunder_key_member, SUNDER_KEY_MEMBERS_MAX);
+    row->members = SUNDER_ARENA_RAW(arena, struct sunder_key_member, SUNDER_KEY_MEMBERS_MAX);
     if (row->members == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < row->member_count && i < SUNDER_KEY_MEMBERS_MAX; i++) {
         row->members[i].subject = sunder_in_u32(in);
-        uint8_t count = sunder_in_u8(in); /* UINT8_MAX: it did not fit. */
-        row->members[i].count = count == UINT8_MAX ? sunder_in_u32(in) : count;
+        row->members[i].count = read_count(in);
     }
     in->failed = in->failed || row->member_count > SUNDER_KEY_MEMBERS_MAX;
     return !in->failed;
@@ -129,8 +147,9 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
     if (err == SUNDER_OK) {
         row.exists = true;
         row.flags = sunder_in_u8(&in);
-        row.closed = sunder_in_i64(&in);
-        row.reserved = sunder_in_u32(&in);
+        row.closed = (row.flags & FLAG_EPOCH) != 0 ? sunder_in_i64(&in) : -1;
+        row.flags = (uint8_t)(row.flags & ~FLAG_EPOCH);
+        row.reserved = read_count(&in);
         row.fact_count = sunder_in_u8(&in);
         row.member_count = sunder_in_u8(&in);
         if (!read_binds(&in, state->arena, &row)) {
@@ -177,26 +196,24 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
     row_key(&at, row->domain, row->space, row->key);
     uint32_t size = 32 + row->raw_len + (9 * row->member_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
-        size += 6 + row->binds[i].case_id.len;
+        size += 7 + row->binds[i].case_id.len;
     }
     struct sunder_out out = sunder_row_buffer(state, size);
-    sunder_out_u8(&out, row->flags);
-    sunder_out_i64(&out, row->closed);
-    sunder_out_u32(&out, row->reserved);
+    sunder_out_u8(&out, (uint8_t)(row->flags | (row->closed == -1 ? 0 : FLAG_EPOCH)));
+    if (row->closed != -1) {
+        sunder_out_i64(&out, row->closed);
+    }
+    write_count(&out, row->reserved);
     sunder_out_u8(&out, (uint8_t)row->fact_count);
     sunder_out_u8(&out, (uint8_t)row->member_count);
     sunder_out_u8(&out, (uint8_t)row->bind_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
-        sunder_out_u32(&out, row->binds[i].count);
+        write_count(&out, row->binds[i].count);
         sunder_out_text(&out, row->binds[i].case_id);
     }
     for (uint32_t i = 0; i < row->member_count; i++) {
         sunder_out_u32(&out, row->members[i].subject);
-        uint32_t count = row->members[i].count;
-        sunder_out_u8(&out, (uint8_t)(count < UINT8_MAX ? count : UINT8_MAX));
-        if (count >= UINT8_MAX) {
-            sunder_out_u32(&out, count);
-        }
+        write_count(&out, row->members[i].count);
     }
     sunder_out_bytes(&out, row->raw, row->raw_len);
     return sunder_row_put(state, &at, &out);

@@ -1,6 +1,6 @@
 /* A key row: what has happened under one object, case, task, tenant or rule key.
  *
- *   flags | closed position | reserved facts | bound cases (text, counting facts) | members (subject, counting facts) | facts
+ *   flags | [closed position] | reserved facts | bound cases (text, counting facts) | members (subject, counting facts) | facts
  *
  * Most keys hold a handful of facts that a rule will ask for, so they stand in the row itself, each with its subjects and duties,
  * and one read serves all rules. A key that gets more than SUNDER_KEY_FACTS_MAX becomes *wide*: its facts move to series per

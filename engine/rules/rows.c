@@ -1,7 +1,5 @@
 #include "engine/rules/rows.h"
 
-#include "engine/base/must.h"
-
 uint16_t sunder_space_own(const struct sunder_policy *policy, const struct sunder_rule *rule)
 {
     return (uint16_t)(SUNDER_SPACE_RULE + (rule - policy->rules));
@@ -23,50 +21,6 @@ uint16_t sunder_space_of(const struct sunder_policy *policy, const struct sunder
         break;
     }
     return sunder_space_own(policy, rule);
-}
-
-static void key_bytes(struct sunder_key *key, const void *bytes, uint32_t len)
-{
-    SUNDER_MUST(len <= SUNDER_ROW_KEY_MAX - key->len);
-    if (len != 0) {
-        memcpy(key->bytes + key->len, bytes, len);
-    }
-    key->len += len;
-}
-
-void sunder_key_start(struct sunder_key *key, enum sunder_table table, uint32_t scope)
-{
-    key->bytes[0] = (uint8_t)table;
-    key->len = 1;
-    sunder_key_u32(key, scope);
-}
-
-void sunder_key_u8(struct sunder_key *key, uint8_t value)
-{
-    key_bytes(key, &value, 1);
-}
-
-void sunder_key_u16(struct sunder_key *key, uint16_t value)
-{
-    uint8_t raw[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    key_bytes(key, raw, sizeof raw);
-}
-
-void sunder_key_u32(struct sunder_key *key, uint32_t value)
-{
-    uint8_t raw[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
-    key_bytes(key, raw, sizeof raw);
-}
-
-void sunder_key_u64(struct sunder_key *key, uint64_t value)
-{
-    sunder_key_u32(key, (uint32_t)(value >> 32));
-    sunder_key_u32(key, (uint32_t)value);
-}
-
-void sunder_key_text(struct sunder_key *key, struct sunder_str text)
-{
-    key_bytes(key, text.at, text.len);
 }
 
 enum sunder_err sunder_row_get(

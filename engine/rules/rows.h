@@ -21,6 +21,7 @@
 #pragma once
 
 #include "engine/base/bytes.h"
+#include "engine/base/must.h"
 #include "engine/policy/policy.h"
 #include "engine/view.h"
 
@@ -69,14 +70,44 @@ uint16_t sunder_space_of(const struct sunder_policy *policy, const struct sunder
 /* The space of a rule's own series (limits). */
 uint16_t sunder_space_own(const struct sunder_policy *policy, const struct sunder_rule *rule);
 
+/* A key grows by these; inline, since a decision makes two dozen. SUNDER_MUST: it fits; callers bound their texts by
+ * SUNDER_IDENTIFIER_BYTES_MAX. */
+static inline void sunder_key_text(struct sunder_key *key, struct sunder_str text)
+{
+    SUNDER_MUST(text.len <= SUNDER_ROW_KEY_MAX - key->len);
+    if (text.len != 0) {
+        memcpy(key->bytes + key->len, text.at, text.len);
+    }
+    key->len += text.len;
+}
+static inline void sunder_key_u8(struct sunder_key *key, uint8_t value)
+{
+    SUNDER_MUST(key->len < SUNDER_ROW_KEY_MAX);
+    key->bytes[key->len] = value;
+    key->len += 1;
+}
+static inline void sunder_key_u16(struct sunder_key *key, uint16_t value)
+{
+    uint8_t raw[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    sunder_key_text(key, (struct sunder_str){(const char *)raw, sizeof raw});
+}
+static inline void sunder_key_u32(struct sunder_key *key, uint32_t value)
+{
+    uint8_t raw[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    sunder_key_text(key, (struct sunder_str){(const char *)raw, sizeof raw});
+}
+static inline void sunder_key_u64(struct sunder_key *key, uint64_t value)
+{
+    sunder_key_u32(key, (uint32_t)(value >> 32));
+    sunder_key_u32(key, (uint32_t)value);
+}
 /* Starts a key: the table and a 32-bit scope (0 where there is none). */
-void sunder_key_start(struct sunder_key *key, enum sunder_table table, uint32_t scope);
-void sunder_key_u8(struct sunder_key *key, uint8_t value);
-void sunder_key_u16(struct sunder_key *key, uint16_t value);
-void sunder_key_u32(struct sunder_key *key, uint32_t value);
-void sunder_key_u64(struct sunder_key *key, uint64_t value);
-/* Appends text. SUNDER_MUST: it fits; callers bound their texts by SUNDER_IDENTIFIER_BYTES_MAX. */
-void sunder_key_text(struct sunder_key *key, struct sunder_str text);
+static inline void sunder_key_start(struct sunder_key *key, enum sunder_table table, uint32_t scope)
+{
+    key->bytes[0] = (uint8_t)table;
+    key->len = 1;
+    sunder_key_u32(key, scope);
+}
 
 static inline struct sunder_str sunder_key_str(const struct sunder_key *key)
 {

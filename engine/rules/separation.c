@@ -63,6 +63,16 @@ static uint64_t mask_of(
     return mask;
 }
 
+/* Few are set, so this beats a call. */
+static uint32_t bits_of(uint64_t mask)
+{
+    uint32_t bits = 0;
+    for (; mask != 0; mask &= mask - 1) {
+        bits += 1;
+    }
+    return bits;
+}
+
 struct search {
     struct sunder_judge *judge;
     const struct sunder_candidate *candidate;
@@ -183,13 +193,37 @@ static enum sunder_err first_reason(const struct search *search, const struct su
     return reason->message.at == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
 }
 
+/* Whether all facts under one of the keys together hold enough of L, whoever they count for; most often they do not, and nobody
+ * needs to be looked at. What a wide key holds is not known here. */
+static bool may_fire(const struct search *search)
+{
+    const struct sunder_judge_keys *keys = search->candidate->keys;
+    for (uint32_t k = 0; k < keys->count; k++) {
+        const struct sunder_judge_key *key = &keys->at[k];
+        if ((key->row.flags & SUNDER_KEY_WIDE) != 0) {
+            return true;
+        }
+        struct sunder_span span = span_under(search, &key->row);
+        uint64_t mask = search->own;
+        for (uint32_t f = 0; f < key->row.fact_count; f++) {
+            const struct sunder_key_fact *fact = &key->facts[f];
+            if (key->match[f] != 0 && counts(fact, span)) {
+                mask |= mask_of(&search->elements, fact->duties, fact->duty_count, fact->phases);
+            }
+        }
+        if (bits_of(mask) > search->candidate->rule->at_most) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum sunder_err judge_pair(const struct search *search, const struct sunder_judge_key *key,
     const struct sunder_looker *looker, struct sunder_firing *firing)
 {
     uint64_t had = 0;
     SUNDER_TRY(history(search, key, looker, &had));
-    uint32_t size = (uint32_t)__builtin_popcountll(had | search->own);
-    if (size <= search->candidate->rule->at_most ||
+    if (bits_of(had | search->own) <= search->candidate->rule->at_most ||
         sunder_judge_excused(search->judge, search->candidate, key->text)) {
         return SUNDER_OK;
     }
@@ -208,6 +242,9 @@ enum sunder_err sunder_judge_separation(struct sunder_judge *judge, const struct
         .window = sunder_span_of(judge->now_ms, rule->within_ms),
     };
     search.own = mask_of(&search.elements, judge->duties, judge->duty_count, judge->phases);
+    if (bits_of(search.own) <= rule->at_most && !may_fire(&search)) {
+        return SUNDER_OK;
+    }
     struct sunder_looker lookers[SUNDER_SUBJECTS_MAX + 2];
     uint32_t looker_count = sunder_judge_lookers(judge, rule, lookers);
     struct sunder_firing firing = {0};

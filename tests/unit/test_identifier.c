@@ -1,5 +1,6 @@
 /* What is an identifier (S42). */
 #include "engine/model/identifier.h"
+#include "tests/support/random.h"
 #include "tests/support/test.h"
 
 static void assert_identifiers(const char *const *texts, size_t count, bool good)
@@ -11,6 +12,55 @@ static void assert_identifiers(const char *const *texts, size_t count, bool good
         }
         assert_int_equal(is, good);
     }
+}
+
+/* S42, byte by byte. */
+static bool is_identifier(struct sunder_str text)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:/@+=#%-";
+    uint32_t start = 0;
+    for (uint32_t i = 0; i <= text.len; i++) {
+        if (i < text.len && (text.at[i] == '\0' || strchr(letters, text.at[i]) == NULL)) {
+            return false;
+        }
+        if (i < text.len && text.at[i] != '/') {
+            continue;
+        }
+        struct sunder_str segment = {text.at + start, i - start};
+        bool scheme = start >= 2 && text.at[start - 2] == ':' && start - 2 > 0;
+        for (uint32_t c = 0; scheme && c < start - 2; c++) {
+            bool alpha = strchr("abz", text.at[c]) != NULL;
+            scheme = alpha || (c > 0 && strchr("0+-.", text.at[c]) != NULL);
+        }
+        if (sunder_str_equal(segment, SUNDER_STR(".")) || sunder_str_equal(segment, SUNDER_STR("..")) ||
+            (segment.len == 0 && start > 0 && (!scheme || i == text.len))) {
+            return false;
+        }
+        start = i + 1;
+    }
+    return text.len != 0 && text.at[text.len - 1] != '/';
+}
+
+static void random_texts_are_judged_as_byte_by_byte(void **state)
+{
+    (void)state;
+    uint64_t random = test_seed();
+    static const char bytes[] = "abz0+-././::/_~ |";
+    uint32_t good = 0;
+    for (uint32_t n = 0; n < 200000; n++) {
+        char at[48];
+        struct sunder_str text = {at, test_random_below(&random, sizeof at)};
+        uint32_t kinds = test_random_below(&random, 8) == 0 ? sizeof bytes - 1 : sizeof bytes - 3;
+        for (uint32_t i = 0; i < text.len; i++) {
+            at[i] = test_random_below(&random, 3) == 0 ? bytes[test_random_below(&random, kinds)] : 'a';
+        }
+        bool expected = is_identifier(text);
+        good += expected ? 1 : 0;
+        if (sunder_identifier(text) != expected) {
+            fail_msg("\"%.*s\" should be %s", (int)text.len, at, expected ? "good" : "bad");
+        }
+    }
+    assert_in_range(good, 10000, 190000);
 }
 
 static void names_of_all_usual_kinds_are_identifiers(void **state)
@@ -164,6 +214,7 @@ static void bytes_after_the_end_are_not_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_texts_are_judged_as_byte_by_byte),
         cmocka_unit_test(names_of_all_usual_kinds_are_identifiers),
         cmocka_unit_test(slashes_and_dots_have_their_places),
         cmocka_unit_test(every_byte_is_judged_wherever_it_stands),
