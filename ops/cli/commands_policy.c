@@ -3,10 +3,14 @@
 
 static const struct sunder_cli_option CHECK_OPTIONS[] = {
     OPTION_OUTPUT("text json", "text, one complaint per line (default), or json"),
+    {.name = "costs", .text = "also a table of what each rule may cost a decision"},
 };
 static const struct sunder_cli_example CHECK_EXAMPLES[] = {
     {"sunder check policy.yaml", "all that is wrong with it, as file:line:column"},
-    {"sunder check -o json policy.yaml | jq .errors", "for scripts and editors"},
+    {"sunder check --costs policy.yaml",
+        "which acts make the engine look at a rule, and what that costs"},
+    {"sunder check -o json policy.yaml | jq .complaints",
+        "for scripts and editors: ranges, codes, and the word that was meant"},
 };
 
 static const struct sunder_cli_option TEST_OPTIONS[] = {
@@ -55,8 +59,17 @@ const struct sunder_cli_command sunder_cli_policy_commands[] = {
         .operands_min = 1,
         .operands_max = 1,
         .summary = "all that is wrong with a policy, as file:line:column",
-        .description = "Reads a policy and tells every complaint, on stdout. Exit code 0: the "
-                       "policy can be used.",
+        .description =
+            "Reads a policy (- is stdin) and tells every complaint, on stdout: errors, after "
+            "which it cannot be used; warnings "
+            "and notes about what is probably not meant. Exit code 0: the policy can be "
+            "used.\n\n"
+            "In json each complaint has a range (line, column, end_line, end_column, "
+            "from 1, the end behind the last "
+            "character), a level, a code (unknown_key, wrong_word, missing, wrong_type, "
+            "never_fires, unused, ...), a text "
+            "for people, and `meant`: the word to put in its place, where there is "
+            "one.",
         .options = CHECK_OPTIONS,
         .option_count = COUNT(CHECK_OPTIONS),
         .examples = CHECK_EXAMPLES,
