@@ -107,7 +107,11 @@ static struct expr_insn const_insn(struct expr_generator *g, struct expr_node *n
     } else {
         return insn;
     }
-    expr_gen(g, node->first, dst);
+    if (node->first->kind == EXPR_LOCAL) {
+        insn.a = (uint16_t)node->first->binder->slot; /* Where it is already. */
+    } else {
+        expr_gen(g, node->first, dst);
+    }
     insn.imm = expr_add_const(g, &node->last->value);
     return insn;
 }
