@@ -8,6 +8,7 @@
 #include "engine/model/limits.h"
 #include "proto/digest.h"
 #include "proto/doc.h"
+#include "proto/regex.h"
 
 #define ARENA_BYTES                                                                                \
     (64u * 1024 * 1024) /* The largest policy takes about 20; what is not touched costs nothing. */
@@ -15,6 +16,7 @@
 struct sunder_policy_load {
     void *memory;
     char *bytes;
+    struct sunder_regex_set *patterns;
     struct sunder_complaints complaints;
     struct sunder_policy *policy;
 };
@@ -73,7 +75,9 @@ static enum sunder_err compile(
         load->complaints.errors = 1;
         return SUNDER_ERR_INVALID;
     }
-    return sunder_policy_compile(root, digest, &arena, &load->complaints, &load->policy);
+    const struct sunder_policy_source source = {
+        .root = root, .digest = digest, .regex = sunder_regex_port(load->patterns)};
+    return sunder_policy_compile(&source, &arena, &load->complaints, &load->policy);
 }
 
 static enum sunder_err create(struct sunder_policy_load **ret_load, struct sunder_fail *reterr_fail)
@@ -83,7 +87,9 @@ static enum sunder_err create(struct sunder_policy_load **ret_load, struct sunde
         load->memory = malloc(ARENA_BYTES);
         load->bytes = malloc(SUNDER_POLICY_BYTES_MAX + 1);
     }
-    if (load == NULL || load->memory == NULL || load->bytes == NULL) {
+    bool ok = load != NULL && load->memory != NULL && load->bytes != NULL &&
+              sunder_regex_set_create(&load->patterns) == SUNDER_OK;
+    if (!ok) {
         sunder_policy_load_destroy(&load);
         *reterr_fail =
             (struct sunder_fail){.code = SUNDER_ERR_FULL, .text = "no memory for the policy"};
@@ -163,6 +169,7 @@ void sunder_policy_load_destroy(struct sunder_policy_load **load_at)
         return;
     }
     *load_at = NULL;
+    sunder_regex_set_destroy(&load->patterns);
     free(load->memory);
     free(load->bytes);
     free(load);

@@ -52,21 +52,20 @@ static void compile(struct policy_compile *c, const struct sunder_doc *root, uin
     }
 }
 
-enum sunder_err sunder_policy_compile(const struct sunder_doc *root,
-    struct sunder_digest digest,
+enum sunder_err sunder_policy_compile(const struct sunder_policy_source *source,
     struct sunder_arena *arena,
     struct sunder_complaints *complaints,
     struct sunder_policy **ret_policy)
 {
     uint32_t from = complaints->count;
     uint32_t errors = complaints->errors;
-    struct policy_compile c = {.arena = arena, .complaints = complaints};
+    struct policy_compile c = {.arena = arena, .complaints = complaints, .regex = source->regex};
     c.policy = POLICY_NEW(&c, struct sunder_policy, 1);
     if (c.policy == NULL) {
         return SUNDER_ERR_FULL;
     }
-    c.policy->digest = digest;
-    compile(&c, root, errors);
+    c.policy->digest = source->digest;
+    compile(&c, source->root, errors);
     sort_complaints(complaints, from);
     if (c.full) {
         return SUNDER_ERR_FULL;

@@ -29,14 +29,20 @@ struct sunder_complaints {
     uint32_t errors;
 };
 
+/* root    the document of the policy file; borrowed; its strings outlive the policy
+ * digest  SHA-256 of the file's bytes
+ * regex   for `matches`; borrowed, outlives the policy. NULL: it takes plain texts only */
+struct sunder_policy_source {
+    const struct sunder_doc *root;
+    struct sunder_digest digest;
+    const struct sunder_regex *regex;
+};
+
 /* Compiles. All complaints are collected, in order of position; a policy is given only when there is no error.
- *   root        the document of the policy file; borrowed; its strings outlive the policy
- *   digest      SHA-256 of the file's bytes
  *   arena       owns the policy
  *   complaints  appended to
  * SUNDER_ERR_INVALID: there are errors. SUNDER_ERR_FULL: the arena has no room. */
-SUNDER_MUST_USE enum sunder_err sunder_policy_compile(const struct sunder_doc *root,
-    struct sunder_digest digest,
+SUNDER_MUST_USE enum sunder_err sunder_policy_compile(const struct sunder_policy_source *source,
     struct sunder_arena *arena,
     struct sunder_complaints *complaints,
     struct sunder_policy **ret_policy);

@@ -411,7 +411,7 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     struct sunder_expr *expr = NULL;
     struct sunder_expr_error error = {0};
     struct sunder_str source = doc->text.at == NULL ? S("") : doc->text;
-    const struct sunder_expr_want want = {.allowed = allowed, .type = wanted};
+    const struct sunder_expr_want want = {.allowed = allowed, .type = wanted, .regex = c->regex};
     enum sunder_err err = sunder_expr_compile(c->arena, source, &want, &expr, &error);
     c->full = c->full || err == SUNDER_ERR_FULL;
     if (err != SUNDER_OK) {

@@ -52,6 +52,7 @@ struct policy_context_docs {
  * full      the arena ran out; everything after it is of no use */
 struct policy_compile {
     struct sunder_arena *arena;
+    const struct sunder_regex *regex;
     struct sunder_complaints *complaints;
     struct sunder_policy *policy;
     const struct sunder_doc *catalogue;

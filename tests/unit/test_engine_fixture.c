@@ -183,7 +183,7 @@ const struct sunder_policy *rig_policy(const char *yaml)
     assert_int_equal(err, SUNDER_OK);
     struct sunder_policy *policy = NULL;
     err = sunder_policy_compile(
-        &root, (struct sunder_digest){.bytes = {7}}, &arena, &complaints, &policy);
+        &(struct sunder_policy_source){.root = &root, .digest = {.bytes = {7}}}, &arena, &complaints, &policy);
     for (uint32_t i = 0; i < complaints.count && err != SUNDER_OK; i++) {
         const struct sunder_complaint *one = &complaints.at[i];
         print_error("%u:%u: %.*s\n", one->line, one->column, (int)one->text.len, one->text.at);

@@ -114,7 +114,8 @@ static struct sunder_policy *compile(const char *domain, uint8_t digest)
         sunder_doc_parse((struct sunder_str){text, (uint32_t)len}, &arena, root, &fail), SUNDER_OK);
     struct sunder_policy *policy = NULL;
     assert_int_equal(
-        sunder_policy_compile(root, (struct sunder_digest){{digest}}, &arena, &complaints, &policy),
+        sunder_policy_compile(
+            &(struct sunder_policy_source){.root = root, .digest = {{digest}}}, &arena, &complaints, &policy),
         SUNDER_OK);
     return policy;
 }

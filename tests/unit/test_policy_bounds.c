@@ -184,7 +184,7 @@ static void an_arena_without_room_is_full_at_every_size(void **state)
         struct sunder_policy *policy = NULL;
         test_complaints = (struct sunder_complaints){0};
         enum sunder_err err = sunder_policy_compile(
-            &root, (struct sunder_digest){0}, &arena, &test_complaints, &policy);
+            &(struct sunder_policy_source){.root = &root}, &arena, &test_complaints, &policy);
         if (err == SUNDER_OK) {
             break;
         }

@@ -22,7 +22,7 @@ enum sunder_err test_policy_compile(
     assert_int_equal(err, SUNDER_OK);
     test_complaints = (struct sunder_complaints){0};
     return sunder_policy_compile(
-        &root, (struct sunder_digest){.bytes = {7}}, arena, &test_complaints, ret_policy);
+        &(struct sunder_policy_source){.root = &root, .digest = {.bytes = {7}}}, arena, &test_complaints, ret_policy);
 }
 
 const struct sunder_policy *test_policy_of(const char *text)

@@ -92,7 +92,7 @@ static void complaints_of(const char *text, size_t len, char *ret_lines)
         return;
     }
     enum sunder_err err =
-        sunder_policy_compile(&root, (struct sunder_digest){0}, &arena, &complaints, &policy);
+        sunder_policy_compile(&(struct sunder_policy_source){.root = &root}, &arena, &complaints, &policy);
     assert_int_equal(err, complaints.errors == 0 ? SUNDER_OK : SUNDER_ERR_INVALID);
     assert_true((policy != NULL) == (err == SUNDER_OK));
     size_t at = 0;
