@@ -88,6 +88,14 @@ static uint32_t elements_of(const struct expr_node *node)
     return unknown ? smaller(node->size, SUNDER_EXPR_LIST_SIZE) : node->size;
 }
 
+/* The bound that counts for an argument: bytes of a text, elements of all else. What may be either is what the function is made for. */
+static uint32_t bound_of(const struct expr_node *node, bool texts)
+{
+    enum expr_type_kind kind = expr_type_of(node->type)->kind;
+    bool unknown = kind == EXPR_TYPE_DYN || kind == EXPR_TYPE_VAR;
+    return is_text(node) || (unknown && texts) ? node->size : elements_of(node);
+}
+
 /* The bound of what a call gives. */
 static void size_call(struct expr_node *node)
 {
@@ -95,8 +103,9 @@ static void size_call(struct expr_node *node)
     const struct expr_node *a = node->first;
     expr_function_fn *call = node->kind == EXPR_CALL ? expr_functions[node->function].call : NULL;
     uint64_t sum = 0;
+    bool texts = node->kind == EXPR_ADD || expr_functions[node->function].signatures[0] == 's';
     for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
-        sum += child->size;
+        sum += bound_of(child, texts);
     }
     node->size = 0;
     if (call == expr_index) {
@@ -130,11 +139,15 @@ static uint64_t call_units(const struct expr_node *node, uint64_t *ret_over)
     const struct expr_function *function = &expr_functions[node->function];
     const struct expr_node *a = node->first;
     const struct expr_node *b = a == NULL ? NULL : a->next;
-    bool text = a != NULL && is_text(a);
+    bool texts = function->signatures[0] == 's';
+    bool text = a != NULL && (is_text(a) || texts);
+    uint64_t size_a = a == NULL ? 0 : bound_of(a, texts);
+    uint64_t size_b = b == NULL ? 0 : bound_of(b, texts);
     uint64_t sum = 0;
-    *ret_over = a == NULL ? 0 : a->size;
+    *ret_over = size_a;
     for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
-        sum += is_text(child) ? child->size / 10 : elements_of(child);
+        uint32_t bound = bound_of(child, texts);
+        sum += is_text(child) || texts ? bound / 10 : bound;
     }
     if (function->call == expr_in) {
         *ret_over = b == NULL ? 0 : elements_of(b);
@@ -149,7 +162,7 @@ static uint64_t call_units(const struct expr_node *node, uint64_t *ret_over)
     case EXPR_SCAN:
         return 2 + sum;
     case EXPR_PRODUCT:
-        return 2 + (b == NULL ? 0 : times(a->size, b->size == 0 ? 1 : b->size) / (text ? 10 : 1));
+        return 2 + (times(size_a, size_b == 0 ? 1 : size_b) / (text ? 10 : 1));
     case EXPR_SQUARE:
         return 2 + (times(*ret_over, *ret_over) / 2);
     case EXPR_PATTERN:

@@ -175,7 +175,7 @@ static void what_takes_too_long_is_refused_with_its_factors(void **state)
         7,
         "at worst this takes 127623 units, and 10000 are allowed: `exists` over at most 64 "
         "elements; "
-        "`exists` over at most 64 elements; `==` over at most 256 elements");
+        "`exists` over at most 64 elements; `==` over at most 64 elements");
 }
 
 static void patterns_are_plain_texts_where_no_others_can_be(void **state)
