@@ -6,9 +6,11 @@
 #include "consumers/node/owned.h"
 #include "engine/base/must.h"
 
-#define WAIT_IDLE_MS 20   /* How late a rebalance or an answer of the bus may be noticed. */
-#define PUSH_US 10000     /* How long a batch that is a backlog keeps its first decisions. */
-#define PUSH_RECORDS 16   /* Records between two looks whether the clients are ready for more. */
+#define WAIT_IDLE_MS 20 /* How late a rebalance or an answer of the bus may be noticed. */
+#define PUSH_US 10000   /* How long a batch that is a backlog keeps its first decisions. */
+#define PUSH_RECORDS 16 /* Records between two looks whether the clients are ready for more. */
+#define TEND_RECORDS                                                                               \
+    64 /* Of a partition between two looks at its memory table: a batch may fill it. */
 #define WAIT_BUSY_MS 1    /* While reports are awaited or a restore runs. */
 #define DRAIN_MS_MAX 2000 /* Of a session; beyond it the group would expel this node. */
 
@@ -114,13 +116,19 @@ static bool judge(struct node *node,
         sunder_counter_add(&node->options.metrics->skipped, 1);
         return true;
     }
-    if (owned->blocked || node_slot_open(owned) == NULL) {
+    bool strict = node->options.config->strict;
+    /* A transaction goes on: only its commit brings the acknowledgements. */
+    if ((owned->blocked && !strict) || node_slot_open(owned) == NULL) {
         return false;
     }
     node->record = record;
     node->current = owned;
     struct sunder_fail fail = {0};
     enum sunder_err err = sunder_partition_step(owned->partition, &record->in, sink, &fail);
+    if (err == SUNDER_ERR_FULL && strict && node->batch_count > 1) {
+        node->too_much = true;
+        return false;
+    }
     if (err != SUNDER_OK) {
         if (!node->broken) {
             node_stop_partition(
@@ -129,6 +137,12 @@ static bool judge(struct node *node,
         return !node->broken;
     }
     node_slot_close(owned, record->in.timestamp_ms);
+    if (++owned->untended >= TEND_RECORDS) {
+        if (!strict) { /* What a transaction delivered counts when it is committed. */
+            node_advance(node, owned);
+        }
+        node_publish(node, owned, false);
+    }
     return true;
 }
 
@@ -273,6 +287,7 @@ static void judge_strict(struct node *node, const struct sunder_bus_record *reco
 {
     struct sunder_bus_commit commits[COMMITS_MAX];
     uint32_t planned = UINT32_MAX;
+    count = count < node->batch_max ? count : node->batch_max;
     /* A batch that is too wide is halved; the rest comes again. */
     while ((planned = plan(node, records, count, commits, COMMITS_MAX)) == UINT32_MAX) {
         count /= 2;
@@ -296,6 +311,7 @@ static void judge_strict(struct node *node, const struct sunder_bus_record *reco
         return;
     }
     bool begun = err == SUNDER_OK;
+    node->batch_count = count;
     struct sunder_partition_sink sink = node_sink(node);
     bool all = begun;
     for (uint32_t i = 0; i < count && all; i++) {
@@ -304,6 +320,10 @@ static void judge_strict(struct node *node, const struct sunder_bus_record *reco
     }
     if (begun && !all) {
         sunder_bus_batch_abort(node->bus);
+        if (node->too_much) {
+            node->too_much = false;
+            node->batch_max = count / 2;
+        }
         redo(node, commits, planned);
         return;
     }
@@ -312,6 +332,8 @@ static void judge_strict(struct node *node, const struct sunder_bus_record *reco
     }
     if (err == SUNDER_OK) {
         settle(node, commits, planned);
+        node->batch_max =
+            node->batch_max < SUNDER_BUS_BATCH_MAX / 2 ? node->batch_max * 2 : SUNDER_BUS_BATCH_MAX;
     } else if (err == SUNDER_ERR_RETRY || err == SUNDER_ERR_INVALID) {
         sunder_log_write(node->options.log,
             &(struct sunder_log_line){

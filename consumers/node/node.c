@@ -273,6 +273,7 @@ enum sunder_err sunder_node_run(
         return SUNDER_ERR_FULL;
     }
     node->options = *options;
+    node->batch_max = SUNDER_BUS_BATCH_MAX;
     atomic_store_explicit(&options->metrics->lease, true, memory_order_relaxed);
     atomic_store_explicit(
         &node->alive_ms, sunder_clock_ms() + (int64_t)2 * NODE_STALL_MS, memory_order_relaxed);

@@ -126,6 +126,7 @@ void node_publish(struct node *node, struct node_owned *owned, bool flush)
         }
     }
     struct sunder_fail fail = {0};
+    owned->untended = 0;
     enum sunder_err err = sunder_partition_tend(owned->partition, flush, &fail);
     owned->blocked = err == SUNDER_ERR_RETRY;
     if (err == SUNDER_ERR_FULL) {

@@ -51,6 +51,7 @@ struct node_owned {
     struct sunder_bus_taken taken;
     bool claimed;             /* CLAIMING: it was asked for. */
     bool blocked;             /* State waits for acknowledgements. */
+    uint32_t untended;        /* Records judged since its memory table was looked at. */
     int64_t since_ms;         /* Of the restore. */
     int64_t retry_ms;         /* TAKING: ask again then; 0: asked. */
     uint64_t generation_seen; /* For the time of a flush. */
@@ -70,6 +71,10 @@ struct node {
     int64_t wall_ms; /* Once per loop. */
     bool broken;     /* Restart all clients. */
     bool leaving;
+    uint32_t
+        batch_max; /* Strict: records of the next transaction; less after one whose state was too much. */
+    uint32_t batch_count; /* Of the transaction that is open. */
+    bool too_much;        /* Strict: that is why the batch cannot go on. */
     struct sunder_fail fail;
     int64_t tick_ms;
     int64_t flush_ms;

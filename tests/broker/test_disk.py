@@ -31,17 +31,17 @@ def small_disk(folder, megabytes):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def events():
+def events(count):
     """Intents of so many agents, tasks and objects with long names that their state outgrows its first file."""
-    for number in range(COUNT):
+    for number in range(count):
         name = f"{number}-{LONG}"
         yield intent(f"i-{name}", f"agent/{name}", "erp", "vendor.create", task=f"T-{name}", principal=f"user:{name}",
                      args={"vendor_id": f"V-{name}", "order_id": f"PO-{number}"})
 
 
-def publish_all(sunder):
+def publish_all(sunder, count=COUNT):
     producer = sunder.broker.producer()
-    for value in events():
+    for value in events(count):
         producer.produce(INTENTS, value, b"k")
         producer.poll(0)
     assert producer.flush(60) == 0
@@ -95,3 +95,20 @@ def test_a_disk_that_becomes_full_stops_the_partition_and_loses_nothing(sunder, 
     check_chain(effective)
     check_equal(effective, replay(tmp_path, FINANCE, intents.to_end()))
     assert effective.copies == 0 and len(effective.decisions()) == COUNT
+
+
+@pytest.mark.parametrize("delivery", ["fast", "strict"])
+def test_a_backlog_larger_than_the_memory_table_stops_nothing(sunder, tmp_path, delivery):
+    """A batch may hold more state than a small table takes before it is flushed."""
+    sunder.topics(1)
+    publish_all(sunder, 12000)
+    node = sunder.node("n1", policy=FINANCE, delivery=delivery, flush={"table": "1MiB"}).start()
+    serve([node], 1)
+    intents = sunder.intents()
+    wait_for(lambda: sunder.settled(intents), 60, lambda: f"the end of the intents: {node.events('partition_stopped')}",
+             step=node.must_run)
+    assert node.term()[0] == 0
+
+    effective = Effective(sunder.decisions().to_end())
+    check_equal(effective, replay(tmp_path, FINANCE, intents.to_end()))
+    assert effective.copies == 0
