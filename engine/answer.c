@@ -162,7 +162,7 @@ static enum sunder_err measures(const struct sunder_judge *judge, struct sunder_
     for (uint32_t i = 0; i < judge->candidate_count; i++) {
         const struct sunder_candidate *candidate = &judge->candidates[i];
         const struct sunder_rule *rule = candidate->rule;
-        if (rule->per == SUNDER_PER_EXPR && candidate->keys != NULL) {
+        if (rule->per == SUNDER_PER_EXPR && candidate->keys != NULL && candidate->tells_key) {
             keys[record->rule_key_count] = (struct sunder_rule_key){rule->name, candidate->keys->at[0].text};
             record->rule_key_count += 1;
         }

@@ -111,7 +111,8 @@ static bool is_led_to(const struct fold *fold, const struct sunder_record *recor
 {
     const struct sunder_policy *policy = fold->state.policy;
     bool counts = record->state != SUNDER_FACT_NONE || (record->reached_rules && policy->counts_attempts);
-    bool asked = policy->keeps_labels || policy->rules_any.count != 0 || (record->phases != 0 && policy->rules_by_phase.count != 0);
+    bool asked = policy->keeps_labels || policy->rules_any.count != 0 || policy->history.asks ||
+                 (record->phases != 0 && policy->rules_by_phase.count != 0);
     for (uint32_t i = 0; i < record->duty_count && !asked; i++) {
         asked = policy->asked[record->duties[i]] != 0 || policy->rules_by_duty[record->duties[i]].count != 0;
     }
@@ -210,24 +211,27 @@ static enum sunder_err fold_outcome(const struct fold *fold)
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 
-static bool space_has_requires(const struct sunder_policy *policy, uint16_t space)
+/* Closing ends separations only (S36). */
+static bool space_keeps_facts(const struct sunder_policy *policy, uint16_t space)
 {
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         const struct sunder_rule *rule = &policy->rules[i];
-        if (rule->kind == SUNDER_RULE_REQUIRES && sunder_space_of(policy, rule) == space) {
+        bool asks = rule->kind == SUNDER_RULE_REQUIRES ||
+                    (rule->history.asks && rule->per != SUNDER_PER_NONE);
+        if (asks && sunder_space_of(policy, rule) == space) {
             return true;
         }
     }
     return false;
 }
 
-/* Ends the separation state under a key (S36); facts that `requires` may still ask for stay. */
+/* Ends the separation state under a key (S36); facts that `requires` or a history may still ask for stay. */
 static enum sunder_err close_key(
     const struct fold *fold, uint16_t space, struct sunder_str key, uint8_t flag)
 {
     struct sunder_key_row row;
     SUNDER_TRY(sunder_key_row_get(&fold->state, fold->domain, space, key, &row));
-    sunder_key_row_close(&row, fold->record->source.offset, space_has_requires(fold->state.policy, space));
+    sunder_key_row_close(&row, fold->record->source.offset, space_keeps_facts(fold->state.policy, space));
     row.flags |= flag;
     return sunder_key_row_put(&fold->state, &row);
 }

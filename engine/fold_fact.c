@@ -1,6 +1,7 @@
 #include "engine/fold_fact.h"
 
 #include "engine/base/decimal.h"
+#include "engine/rules/history.h"
 #include "engine/rules/rule_marks.h"
 
 struct work {
@@ -196,7 +197,8 @@ static enum sunder_err change_keys(const struct work *work, struct sunder_str te
     for (uint32_t i = 0; changes && i < record->rule_key_count; i++) {
         const struct sunder_rule *rule = &work->state->policy->rules[record->rule_keys[i].rule];
         uint16_t space = sunder_space_own(work->state->policy, rule);
-        if (rule->kind != SUNDER_RULE_LIMIT) {
+        bool keyed = rule->kind == SUNDER_RULE_SEPARATION || rule->kind == SUNDER_RULE_REQUIRES;
+        if (keyed || rule->history.asks) {
             SUNDER_TRY(change_key(work, space, record->rule_keys[i].text, true, false));
         }
     }
@@ -364,6 +366,21 @@ static enum sunder_err change_limits(const struct work *work, struct sunder_str 
     return SUNDER_OK;
 }
 
+static enum sunder_err change_history(const struct work *work)
+{
+    switch (work->change) {
+    case SUNDER_FACT_ADD:
+        return sunder_history_add(work->state, work->record->domain, &work->fact);
+    case SUNDER_FACT_CONFIRM:
+        return SUNDER_OK;
+    case SUNDER_FACT_RELEASE:
+        return sunder_history_mark(work->state, work->record->domain, &work->fact, true);
+    case SUNDER_FACT_RESTORE:
+        return sunder_history_mark(work->state, work->record->domain, &work->fact, false);
+    }
+    return SUNDER_ERR_CORRUPT;
+}
+
 enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunder_scope scope,
     const struct sunder_record *record, struct sunder_fact_work todo)
 {
@@ -377,6 +394,7 @@ enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunde
     };
     SUNDER_TRY(fact_of(&work));
     SUNDER_TRY(change_keys(&work, scope.name));
+    SUNDER_TRY(change_history(&work));
     return todo.change == SUNDER_FACT_CONFIRM ? SUNDER_OK : change_limits(&work, scope.name);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/model/decision.h"
 #include "engine/model/limits.h"
 #include "engine/policy/policy_context.h"
+#include "engine/policy/policy_gate.h"
 
 /* One line of the catalogue: what an act means. NULL expressions are absent. */
 struct sunder_catalogue_entry {
@@ -45,10 +46,12 @@ enum sunder_rule_kind {
     SUNDER_RULE_SEPARATION,
     SUNDER_RULE_REQUIRES,
     SUNDER_RULE_LIMIT,
+    SUNDER_RULE_GATE,
+    SUNDER_RULE_CONDITION,
 };
 
 enum sunder_per {
-    SUNDER_PER_NONE, /* Limits only: no key. */
+    SUNDER_PER_NONE, /* Limits, gates and conditions only: no key. */
     SUNDER_PER_OBJECT,
     SUNDER_PER_CASE,
     SUNDER_PER_TASK,
@@ -67,7 +70,7 @@ enum sunder_aggregate {
 struct sunder_rule {
     enum sunder_rule_kind kind;
     struct sunder_str name;
-    struct sunder_str kind_text; /* "separation", "requires", "limit" */
+    struct sunder_str kind_text; /* "separation", "requires", "limit", "gate", "condition" */
     enum sunder_mode mode;
     enum sunder_effect effect;
     enum sunder_per per;
@@ -75,6 +78,10 @@ struct sunder_rule {
     struct sunder_str per_text;         /* As written, for context_missing. */
     uint32_t by;                        /* SUNDER_ROLE_* bits. requires without `by`: 0. */
     const struct sunder_expr *unless;   /* May be NULL. */
+    const struct sunder_exception *except;
+    uint32_t except_count;
+    sunder_field_set runs_over;         /* What `when`, `unless` and `except` read. */
+    struct sunder_history_need history; /* What they ask the history for. */
     int64_t within_ms;                  /* 0: no window. */
     struct sunder_strs tags;
     bool has_wanted; /* then: escalate */
@@ -98,6 +105,11 @@ struct sunder_rule {
     const struct sunder_rates *rates; /* ... or of amounts in several; then `currency` is absent. */
     bool attempts;
     int64_t max_micro;
+
+    /* gate, condition */
+    const struct sunder_expr *when;
+    sunder_field_set require; /* Of a gate, where it fires. */
+    bool asks_only;           /* A gate with `require` alone: it fires with no reason of its own. */
 };
 
 struct sunder_rule_refs {
@@ -133,6 +145,7 @@ struct sunder_policy {
     struct sunder_rule_refs rules_by_phase;       /* Separations over phases. */
     struct sunder_rule_refs rules_any;            /* Limits without `of`, and of attempts without attempts_of. */
     const uint8_t *asked; /* By duty: a SUNDER_ASKED_BIT per `per` under which a separation or requires asks for it. */
+    struct sunder_history_free history; /* What rules without `per` ask for. */
     uint8_t asked_phases; /* The same for separations over phases. */
     uint32_t by;          /* Union of the rules' `by`. */
     bool counts_attempts; /* A limit `of: attempts` exists. */

@@ -1,4 +1,5 @@
 /* What only the whole policy shows. */
+#include "engine/expr/expr_facts.h"
 #include "engine/policy/policy_parts.h"
 #include "engine/policy/policy_flow.h"
 
@@ -20,6 +21,23 @@ static bool names_duty(const struct sunder_rule *rule, struct sunder_duty_id dut
     return false;
 }
 
+static bool is_open(const struct sunder_rule *rule)
+{
+    return rule->kind == SUNDER_RULE_GATE || rule->kind == SUNDER_RULE_CONDITION;
+}
+
+/* Does a gate or condition ask the history for facts with the duty? */
+static bool asks_for(const struct sunder_rule *rule, struct sunder_duty_id duty)
+{
+    const struct sunder_history_need *need = &rule->history;
+    for (uint32_t i = 0; i < need->duty_count; i++) {
+        if (need->duties[i].value == duty.value) {
+            return true;
+        }
+    }
+    return need->any || need->agents;
+}
+
 /* Does the rule ask for a key when an act with this entry's duty comes? */
 static bool applies(const struct sunder_rule *rule, const struct sunder_catalogue_entry *entry)
 {
@@ -28,6 +46,9 @@ static bool applies(const struct sunder_rule *rule, const struct sunder_catalogu
     }
     if (rule->kind == SUNDER_RULE_SEPARATION && rule->phases != 0) {
         return (rule->phases & entry->phase) != 0;
+    }
+    if (is_open(rule)) {
+        return asks_for(rule, entry->duty);
     }
     return names_duty(rule, entry->duty) ||
            (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0);
@@ -100,7 +121,8 @@ static void check_claims(struct policy_compile *c, const struct policy_draft *dr
 static void check_domain(struct policy_compile *c, const struct policy_draft *draft)
 {
     const struct sunder_rule *rule = &draft->rule;
-    for (uint32_t i = 1; i < c->policy->domain_field_count; i++) {
+    bool alone = is_open(rule) && !rule->history.asks; /* It looks at one act. */
+    for (uint32_t i = 1; i < c->policy->domain_field_count && !alone; i++) {
         enum sunder_field field = c->policy->domain_fields[i];
         bool who = field == SUNDER_FIELD_AGENT || field == SUNDER_FIELD_PRINCIPAL;
         bool fixed = (rule->per == SUNDER_PER_OBJECT && field == SUNDER_FIELD_OBJECT) ||
@@ -134,7 +156,8 @@ static void check_who(struct policy_compile *c)
         bool who = field == SUNDER_FIELD_AGENT || field == SUNDER_FIELD_PRINCIPAL;
         for (uint32_t k = 0; k < c->draft_count && who; k++) {
             const struct sunder_rule *rule = &c->drafts[k].rule;
-            if (c->drafts[k].failed || rule->by == fixes) {
+            bool alone = is_open(rule) && !rule->history.asks;
+            if (c->drafts[k].failed || rule->by == fixes || alone) {
                 continue;
             }
             POLICY_SAY(c,
@@ -150,19 +173,43 @@ static void check_who(struct policy_compile *c)
     }
 }
 
+/* A gate or condition looks at every duty, unless its condition can hold for some only. */
+static bool looks_at(const struct policy_compile *c,
+    const struct sunder_rule *rule,
+    const struct sunder_catalogue_entry *entry)
+{
+    if (!is_open(rule)) {
+        return applies(rule, entry);
+    }
+    uint32_t count = 0;
+    const struct sunder_expr_guard *guards = sunder_expr_guards(rule->when, &count);
+    struct sunder_str duty = c->duties[entry->duty.value];
+    for (uint32_t g = 0; g < count; g++) {
+        bool holds = guards[g].field != SUNDER_FIELD_DUTY;
+        for (uint32_t i = 0; i < guards[g].count && !holds; i++) {
+            holds = guards[g].prefix ? sunder_str_starts_with(duty, guards[g].values[i])
+                                     : sunder_str_equal(duty, guards[g].values[i]);
+        }
+        if (!holds) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Duties that a rule names are marked already; these rules look at duties without naming them. */
 static void check_duties(struct policy_compile *c)
 {
     for (uint32_t k = 0; k < c->draft_count; k++) {
         const struct sunder_rule *rule = &c->drafts[k].rule;
-        bool unnamed =
-            rule->phases != 0 || (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0);
+        bool unnamed = rule->phases != 0 || is_open(rule) ||
+                       (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0);
         if (!unnamed) {
             continue;
         }
         for (uint32_t i = 0; i < c->policy->entry_count && !c->drafts[k].failed; i++) {
             const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
-            if (entry->duty.value != SUNDER_DUTY_NONE.value && applies(rule, entry)) {
+            if (entry->duty.value != SUNDER_DUTY_NONE.value && looks_at(c, rule, entry)) {
                 c->named[entry->duty.value] = true;
             }
         }

@@ -39,8 +39,7 @@ static struct sunder_doc key_of(const struct sunder_doc_entry *entry)
         .text = entry->name};
 }
 
-static bool is_map(
-    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what)
+static bool is_map(struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what)
 {
     if (doc->kind != SUNDER_DOC_MAP) {
         POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be a map, that is `key: value` lines"));
@@ -137,9 +136,8 @@ static bool read_who(
     return true;
 }
 
-static void read_entitlement(struct policy_compile *c,
-    const struct sunder_doc *doc,
-    struct sunder_entitlement *entitlement)
+static void read_entitlement(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_entitlement *entitlement)
 {
     enum {
         WHO,
@@ -158,8 +156,7 @@ static void read_entitlement(struct policy_compile *c,
     }
     for (uint32_t i = 0; i < OBJECTS; i++) {
         if (values[i] == NULL) {
-            POLICY_SAY(
-                c, ERROR, doc, S("this entry of `entitle` has no `"), keys[i].name, S("`"));
+            POLICY_SAY(c, ERROR, doc, S("this entry of `entitle` has no `"), keys[i].name, S("`"));
         }
     }
     if (values[WHO] != NULL) {
@@ -195,7 +192,8 @@ static void index_entitle(struct policy_compile *c, struct sunder_entitle *entit
         ends[d] = end;
     }
     ends[c->duty_count] = end;
-    for (uint32_t i = entitle->count; i > 0; i--) { /* From the back: an end counts down to its list's start. */
+    for (uint32_t i = entitle->count; i > 0;
+         i--) { /* From the back: an end counts down to its list's start. */
         const struct sunder_entitlement *line = &entitle->at[i - 1];
         for (uint32_t d = 0; d < line->duty_count; d++) {
             ends[line->duties[d].value] -= 1;
@@ -309,9 +307,8 @@ static void read_rate(struct policy_compile *c,
     rates->count += 1;
 }
 
-static void read_table(struct policy_compile *c,
-    const struct sunder_doc_entry *entry,
-    struct sunder_rates *rates)
+static void read_table(
+    struct policy_compile *c, const struct sunder_doc_entry *entry, struct sunder_rates *rates)
 {
     const struct sunder_doc *doc = &entry->value;
     struct sunder_doc key = key_of(entry);
@@ -331,9 +328,19 @@ static void read_table(struct policy_compile *c,
         }
     }
     if (own == NULL) {
-        POLICY_SAY(c, ERROR, entry, S("`"), entry->name, S("` has no `to`, the currency that its rates lead to"));
+        POLICY_SAY(c,
+            ERROR,
+            entry,
+            S("`"),
+            entry->name,
+            S("` has no `to`, the currency that its rates lead to"));
     } else if (doc->count == 1) {
-        POLICY_SAY(c, ERROR, entry, S("`"), entry->name, S("` has no rates: write `currency` in the limit"));
+        POLICY_SAY(c,
+            ERROR,
+            entry,
+            S("`"),
+            entry->name,
+            S("` has no rates: write `currency` in the limit"));
     }
     for (uint32_t i = 0; i < rates->count; i++) {
         if (sunder_str_equal(rates->at[i].currency, rates->to)) {

@@ -217,13 +217,31 @@ static void build_other_rules(struct policy_compile *c)
             phase[policy->rules_by_phase.count] = (uint16_t)i;
             policy->rules_by_phase.count += 1;
         }
-        if (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) {
+        bool open = rule->kind == SUNDER_RULE_LIMIT || rule->kind == SUNDER_RULE_GATE ||
+                    rule->kind == SUNDER_RULE_CONDITION;
+        if (open && rule->duty_count == 0) {
             any[policy->rules_any.count] = (uint16_t)i;
             policy->rules_any.count += 1;
         }
     }
     policy->rules_by_phase.at = phase;
     policy->rules_any.at = any;
+}
+
+/* The same for what the rule's expressions ask under its key. */
+static void ask_history(
+    const struct sunder_policy *policy, const struct sunder_rule *rule, uint8_t *asked)
+{
+    const struct sunder_history_need *need = &rule->history;
+    if (!need->asks || rule->per == SUNDER_PER_NONE) {
+        return;
+    }
+    for (uint32_t d = 0; d < need->duty_count; d++) {
+        asked[need->duties[d].value] |= SUNDER_ASKED_BIT(rule->per);
+    }
+    for (uint32_t d = 0; (need->any || need->agents) && d < policy->duty_count; d++) {
+        asked[d] |= SUNDER_ASKED_BIT(rule->per);
+    }
 }
 
 /* What fold must remember under keys that no event closes: only what a rule will ask for. */
@@ -235,7 +253,8 @@ static void build_asked(struct policy_compile *c)
         const struct sunder_rule *rule = &policy->rules[i];
         policy->by |= rule->by;
         policy->counts_attempts = policy->counts_attempts || rule->attempts;
-        if (rule->kind == SUNDER_RULE_LIMIT) {
+        ask_history(policy, rule, asked);
+        if (rule->kind != SUNDER_RULE_SEPARATION && rule->kind != SUNDER_RULE_REQUIRES) {
             continue;
         }
         if (rule->phases != 0) {
@@ -261,6 +280,7 @@ void policy_build_index(struct policy_compile *c)
     build_rules_by_duty(c);
     build_other_rules(c);
     build_asked(c);
+    policy_build_history(c);
     if (c->full) {
         return;
     }

@@ -37,4 +37,7 @@ struct policy_index {
 /* Fills match_index, rules_by_duty, rules_by_phase and rules_any of c->policy, whose entries, duties and rules are final. */
 void policy_build_index(struct policy_compile *c);
 
+/* Fills `history` of c->policy, whose rules are final. */
+void policy_build_history(struct policy_compile *c);
+
 struct sunder_str policy_first_segment(struct sunder_str tool);

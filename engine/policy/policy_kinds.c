@@ -172,7 +172,7 @@ static void read_sum(
     struct sunder_rule *rule = &draft->rule;
     const struct sunder_doc *sum = values[POLICY_KEY_SUM];
     rule->aggregate = SUNDER_AGGREGATE_SUM;
-    rule->value = policy_read_expr(c, sum, POLICY_FIELDS_RULE, SUNDER_TYPE_DECIMAL);
+    rule->value = policy_read_expr(c, sum, POLICY_FIELDS_KEY, SUNDER_TYPE_DECIMAL);
     if (rule->value == NULL) {
         return;
     }
@@ -221,7 +221,7 @@ static void read_aggregate(
     }
     if (key == POLICY_KEY_DISTINCT) {
         rule->aggregate = SUNDER_AGGREGATE_DISTINCT;
-        rule->value = policy_read_expr(c, values[key], POLICY_FIELDS_RULE, SUNDER_TYPE_STRING);
+        rule->value = policy_read_expr(c, values[key], POLICY_FIELDS_KEY, SUNDER_TYPE_STRING);
         rule->value_text = rule->value == NULL ? rule->value_text : sunder_expr_source(rule->value);
         return;
     }

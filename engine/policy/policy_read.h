@@ -32,7 +32,8 @@ struct policy_draft {
     struct sunder_rule rule;
     const struct sunder_doc *doc;
     const struct sunder_doc *name_doc;
-    const struct sunder_doc *per_doc; /* NULL: the default. */
+    const struct sunder_doc *per_doc;  /* NULL: the default. */
+    const struct sunder_doc *when_doc; /* NULL: no gate, no condition. */
     bool failed;
 };
 
@@ -136,19 +137,13 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     sunder_field_set allowed,
     enum sunder_type wanted);
 
-/* Fields an expression may read in the catalogue, and in rules. */
-/* Fields that judgement does not fill in yet. */
-#define POLICY_FIELDS_LATER                                                                        \
-    (SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES) |           \
-        SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY) |              \
-        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PURPOSE) |                                              \
-        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PRINCIPAL) |                                            \
-        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_CASE))
-#define POLICY_FIELDS_RULE (SUNDER_FIELDS_ALL & ~POLICY_FIELDS_LATER)
+/* Fields an expression may read in rules, in their keys and values, and in the catalogue. */
+#define POLICY_FIELDS_RULE SUNDER_FIELDS_ALL
+#define POLICY_FIELDS_KEY (POLICY_FIELDS_RULE & ~SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY))
 #define POLICY_FIELDS_CATALOGUE                                                                    \
-    (POLICY_FIELDS_RULE &                                                                          \
+    (POLICY_FIELDS_KEY &                                                                           \
         ~(SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) | SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) |             \
-            SUNDER_FIELD_BIT(SUNDER_FIELD_TIER)))
+            SUNDER_FIELD_BIT(SUNDER_FIELD_TIER) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES)))
 
 /* One text or a list of them without repeats, not empty. */
 bool policy_read_texts(struct policy_compile *c,

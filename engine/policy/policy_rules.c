@@ -8,7 +8,9 @@ enum {
     SEPARATION = 1,
     REQUIRES = 2,
     LIMIT = 4,
-    ALL_KINDS = 7
+    GATE = 8,
+    CONDITION = 16,
+    ALL_KINDS = 31
 };
 
 /* value: the kinds of rules that have the key. */
@@ -16,6 +18,8 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_SEPARATION] = {POLICY_WORD("separation"), SEPARATION, false},
     [POLICY_KEY_REQUIRES] = {POLICY_WORD("requires"), REQUIRES, false},
     [POLICY_KEY_LIMIT] = {POLICY_WORD("limit"), LIMIT, false},
+    [POLICY_KEY_GATE] = {POLICY_WORD("gate"), GATE, false},
+    [POLICY_KEY_CONDITION] = {POLICY_WORD("condition"), CONDITION, false},
     [POLICY_KEY_NAME] = {POLICY_WORD("name"), SEPARATION | REQUIRES, false},
     [POLICY_KEY_DUTIES] = {POLICY_WORD("duties"), SEPARATION, false},
     [POLICY_KEY_PHASES] = {POLICY_WORD("phases"), SEPARATION, false},
@@ -31,17 +35,16 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_MAX] = {POLICY_WORD("max"), LIMIT, false},
     [POLICY_KEY_PER] = {POLICY_WORD("per"), ALL_KINDS, false},
     [POLICY_KEY_BY] = {POLICY_WORD("by"), ALL_KINDS, false},
+    [POLICY_KEY_WHEN] = {POLICY_WORD("when"), GATE | CONDITION, false},
+    [POLICY_KEY_REQUIRE] = {POLICY_WORD("require"), GATE, false},
     [POLICY_KEY_UNLESS] = {POLICY_WORD("unless"), ALL_KINDS, false},
-    [POLICY_KEY_WITHIN] = {POLICY_WORD("within"), SEPARATION | LIMIT, false},
+    [POLICY_KEY_EXCEPT] = {POLICY_WORD("except"), ALL_KINDS, false},
+    [POLICY_KEY_WITHIN] = {POLICY_WORD("within"), SEPARATION | LIMIT | GATE | CONDITION, false},
     [POLICY_KEY_THEN] = {POLICY_WORD("then"), ALL_KINDS, false},
     [POLICY_KEY_MODE] = {POLICY_WORD("mode"), ALL_KINDS, false},
     [POLICY_KEY_TAGS] = {POLICY_WORD("tags"), ALL_KINDS, false},
     [POLICY_KEY_APPROVALS] = {POLICY_WORD("approvals"), ALL_KINDS, false},
-    {POLICY_WORD("except"), ALL_KINDS, true},
     {POLICY_WORD("sequence"), ALL_KINDS, true},
-    {POLICY_WORD("gate"), ALL_KINDS, true},
-    {POLICY_WORD("condition"), ALL_KINDS, true},
-    {POLICY_WORD("when"), ALL_KINDS, true},
     {POLICY_WORD("steps"), ALL_KINDS, true},
     {POLICY_WORD("along"), ALL_KINDS, true},
 };
@@ -58,12 +61,6 @@ static uint32_t key_of(struct sunder_str name)
     return key;
 }
 
-static bool is_later_kind(struct sunder_str name)
-{
-    return sunder_str_equal(name, S("sequence")) || sunder_str_equal(name, S("gate")) ||
-           sunder_str_equal(name, S("condition"));
-}
-
 /* The kind is the first key that names one; a rule over `duties`, `phases` or `distinct` is a separation. 0: none, after a
  * complaint. */
 static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
@@ -73,10 +70,10 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
     for (uint32_t i = 0; i < doc->count; i++) {
         const struct sunder_doc_entry *entry = &doc->entries[i];
         uint32_t key = key_of(entry->name);
-        if (key <= POLICY_KEY_LIMIT) {
+        if (key <= POLICY_KEY_CONDITION) {
             return rule_keys[key].value;
         }
-        if (is_later_kind(entry->name)) {
+        if (sunder_str_equal(entry->name, S("sequence"))) {
             POLICY_SAY(c,
                 ERROR,
                 entry,
@@ -98,17 +95,41 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
         }
     }
     if (!unknown) {
-        POLICY_SAY(c, ERROR, doc, S("this rule has no kind: `separation`, `requires` or `limit`"));
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("this rule has no kind: `separation`, `requires`, `limit`, `gate` or `condition`"));
     }
     return 0;
 }
 
+/* By the bit of a kind. */
+struct kind {
+    uint32_t bit;
+    enum sunder_rule_kind kind;
+    enum policy_rule_key key; /* whose value is the name, but for `requires` */
+    struct sunder_str text;
+};
+
+static const struct kind *kind_at(uint32_t bit)
+{
+    static const struct kind kinds[] = {
+        {SEPARATION, SUNDER_RULE_SEPARATION, POLICY_KEY_SEPARATION, POLICY_WORD("separation")},
+        {REQUIRES, SUNDER_RULE_REQUIRES, POLICY_KEY_NAME, POLICY_WORD("requires")},
+        {LIMIT, SUNDER_RULE_LIMIT, POLICY_KEY_LIMIT, POLICY_WORD("limit")},
+        {GATE, SUNDER_RULE_GATE, POLICY_KEY_GATE, POLICY_WORD("gate")},
+        {CONDITION, SUNDER_RULE_CONDITION, POLICY_KEY_CONDITION, POLICY_WORD("condition")},
+    };
+    uint32_t i = 0;
+    while (i + 1 < sizeof(kinds) / sizeof(kinds[0]) && kinds[i].bit != bit) {
+        i += 1;
+    }
+    return &kinds[i];
+}
+
 static struct sunder_str kind_text(uint32_t kind)
 {
-    if (kind == LIMIT) {
-        return S("limit");
-    }
-    return kind == REQUIRES ? S("requires") : S("separation");
+    return kind_at(kind)->text;
 }
 
 static void refuse_foreign_keys(
@@ -136,8 +157,7 @@ static void read_name(struct policy_compile *c,
     uint32_t kind,
     const struct sunder_doc *const *values)
 {
-    const struct sunder_doc *own = kind == SEPARATION ? values[POLICY_KEY_SEPARATION] : NULL;
-    own = kind == LIMIT ? values[POLICY_KEY_LIMIT] : own;
+    const struct sunder_doc *own = kind == REQUIRES ? NULL : values[kind_at(kind)->key];
     const struct sunder_doc *name = values[POLICY_KEY_NAME];
     if (own != NULL && name != NULL) {
         POLICY_SAY(
@@ -167,9 +187,9 @@ static void read_per(
     struct sunder_rule *rule = &draft->rule;
     draft->per_doc = doc;
     if (doc == NULL) {
-        bool limit = rule->kind == SUNDER_RULE_LIMIT;
-        rule->per = limit ? SUNDER_PER_NONE : SUNDER_PER_OBJECT;
-        rule->per_text = limit ? (struct sunder_str){0} : S("object");
+        bool keyed = rule->kind == SUNDER_RULE_SEPARATION || rule->kind == SUNDER_RULE_REQUIRES;
+        rule->per = keyed ? SUNDER_PER_OBJECT : SUNDER_PER_NONE;
+        rule->per_text = keyed ? S("object") : (struct sunder_str){0};
         return;
     }
     struct sunder_str text;
@@ -184,7 +204,7 @@ static void read_per(
         }
     }
     rule->per = SUNDER_PER_EXPR;
-    rule->per_expr = policy_read_expr(c, doc, POLICY_FIELDS_RULE, SUNDER_TYPE_STRING);
+    rule->per_expr = policy_read_expr(c, doc, POLICY_FIELDS_KEY, SUNDER_TYPE_STRING);
 }
 
 static void read_by(
@@ -288,7 +308,7 @@ static void read_effect(
     struct sunder_rule *rule = &draft->rule;
     const struct sunder_doc *then = values[POLICY_KEY_THEN];
     const struct sunder_doc *approvals = values[POLICY_KEY_APPROVALS];
-    uint32_t effect = SUNDER_EFFECT_DENY;
+    uint32_t effect = rule->kind == SUNDER_RULE_GATE ? SUNDER_EFFECT_ESCALATE : SUNDER_EFFECT_DENY;
     uint32_t mode = SUNDER_MODE_ENFORCE;
     if (then != NULL && !policy_read_word(c, then, S("then"), POLICY_WORDS(effects), &effect)) {
         return;
@@ -311,12 +331,19 @@ static void read_effect(
         }
         return;
     }
+    if (then == NULL && approvals == NULL && values[POLICY_KEY_REQUIRE] != NULL) {
+        return; /* A gate that only asks for fields. */
+    }
     c->approvals_used = c->approvals_used || approvals == NULL;
     if (approvals == NULL && c->approvals_doc == NULL) {
         POLICY_SAY(c,
             ERROR,
-            then,
-            S("`then: escalate` needs `approvals`, in this rule or at the top of the policy"));
+            then == NULL ? draft->doc : then,
+            then == NULL ? S("a gate needs `approvals`, in this rule or at the top of the policy, "
+                             "or `require`, or "
+                             "`then`")
+                         : S("`then: escalate` needs `approvals`, in this rule or at the top of "
+                             "the policy"));
         return;
     }
     rule->has_wanted = true;
@@ -339,8 +366,7 @@ static void read_rule_parts(
     }
     refuse_foreign_keys(c, doc, kind);
     struct sunder_rule *rule = &draft->rule;
-    rule->kind = kind == LIMIT ? SUNDER_RULE_LIMIT : SUNDER_RULE_SEPARATION;
-    rule->kind = kind == REQUIRES ? SUNDER_RULE_REQUIRES : rule->kind;
+    rule->kind = kind_at(kind)->kind;
     rule->kind_text = kind_text(kind);
     rule->before = SUNDER_DUTY_NONE;
     read_name(c, draft, kind, values);
@@ -359,9 +385,13 @@ static void read_rule_parts(
         policy_compile_separation(c, draft, values);
     } else if (kind == REQUIRES) {
         policy_compile_requires(c, draft, values);
-    } else {
+    } else if (kind == LIMIT) {
         policy_compile_limit(c, draft, values);
+    } else {
+        policy_compile_when(c, draft, values);
     }
+    policy_compile_except(c, draft, values[POLICY_KEY_EXCEPT]);
+    policy_compile_history(c, draft, values);
 }
 
 static void read_rule(
@@ -410,7 +440,11 @@ static void settle_rules(struct policy_compile *c)
         if (rule->mode == SUNDER_MODE_OFF) {
             continue;
         }
+        note_expr(c, rule->when);
         note_expr(c, rule->unless);
+        for (uint32_t e = 0; e < rule->except_count; e++) {
+            note_expr(c, rule->except[e].when);
+        }
         note_expr(c, rule->per_expr);
         note_expr(c, rule->value_is_amount ? NULL : rule->value);
         rules[kept] = *rule;

@@ -18,9 +18,24 @@ uint32_t sunder_judge_lookers(
 /* Sets what only a rule's expressions may read: duty, phase, tier; and object or case, when `key` is given. */
 void sunder_judge_scope(struct sunder_judge *judge, const struct sunder_rule *rule, struct sunder_str key);
 
-/* Whether the rule's `unless` excuses this key. */
-bool sunder_judge_excused(
-    struct sunder_judge *judge, const struct sunder_candidate *candidate, struct sunder_str key);
+/* Whether the rule's `unless` or an exception excuses this (subject, key). looker: NULL for anybody; key: one of the candidate's,
+ * NULL for a rule without `per`. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_excused(struct sunder_judge *judge,
+    const struct sunder_candidate *candidate, const struct sunder_looker *looker,
+    const struct sunder_judge_key *key, bool *ret_excused);
+/* The same with the fields and the history of the env as they are. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_excuse(
+    struct sunder_judge *judge, const struct sunder_rule *rule, bool *ret_excused);
+
+/* Adds context_missing with the field `rule:what`: the engine's reason in enforce mode, the rule's own in shadow mode (S39). */
+SUNDER_MUST_USE enum sunder_err sunder_judge_missing(
+    struct sunder_judge *judge, const struct sunder_rule *rule, uint8_t stage, struct sunder_str what);
+
+/* Whether the act has a field that `require` may name. */
+bool sunder_judge_has_field(const struct sunder_judge *judge, enum sunder_field field);
+
+/* Absent for no tier. */
+struct sunder_str sunder_judge_tier_name(enum sunder_tier tier);
 
 /* Gathers firings of one rule: the first gives the reason, others are `also`. */
 struct sunder_firing {

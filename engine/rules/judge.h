@@ -29,16 +29,20 @@ struct sunder_judge_keys {
     bool loaded; /* rows are read */
 };
 
+struct sunder_firing; /* firing.h */
+
 /* A rule that may apply to the intent, and what stage 6 found out for it. */
 struct sunder_candidate {
     const struct sunder_rule *rule;
     bool silent; /* it only remembers its key: a fact with the duty that `requires` asks for */
+    bool tells_key; /* facts under the key of its own `per` will be asked for */
     struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
     bool missing;                   /* no key or no value: it is not evaluated */
     bool left_out;                  /* nor is this one: its texts have no room (judge->rules_full) */
     bool has_value;                 /* ... which the record has to tell */
     bool foreign;                   /* no rate for the currency */
     struct sunder_value value;      /* of a limit: its sum or distinct value */
+    struct sunder_firing *firing;   /* of a gate or condition that is judged; else NULL */
 };
 
 /* A member of the chain that recorded edges reach; node 0 is the agent. edges: only those that apply to the intent (S12). */
@@ -165,8 +169,6 @@ static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
 
 /* Stage 6: required context, purposes, entitlements. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_entitled(struct sunder_judge *judge);
-/* Whether the act has a field that `require` may name. */
-bool sunder_judge_has_field(const struct sunder_judge *judge, enum sunder_field field);
 
 /* Loads key rows; cheap when done already. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_load(
@@ -188,6 +190,9 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_rules(struct sunder_judge *judge);
 SUNDER_MUST_USE enum sunder_err sunder_judge_reason_for(struct sunder_judge *judge, struct sunder_str rule,
     struct sunder_str subject, const struct sunder_reason **ret_reason);
 
+/* Stage 6: gates that do not ask the history; what they lack is told now, and that they fire in stage 8. */
+SUNDER_MUST_USE enum sunder_err sunder_judge_gates(struct sunder_judge *judge);
+
 /* One rule of each kind; fires into the judge's reasons. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_separation(
     struct sunder_judge *judge, const struct sunder_candidate *candidate);
@@ -195,3 +200,4 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_requires(
     struct sunder_judge *judge, const struct sunder_candidate *candidate);
 SUNDER_MUST_USE enum sunder_err sunder_judge_limit(
     struct sunder_judge *judge, const struct sunder_candidate *candidate);
+SUNDER_MUST_USE enum sunder_err sunder_judge_open(struct sunder_judge *judge, struct sunder_candidate *candidate);

@@ -55,12 +55,9 @@ enum sunder_err sunder_judge_match(struct sunder_judge *judge, struct sunder_jud
     return SUNDER_OK;
 }
 
-/* Reasons about context are the engine's in enforce mode, and the rule's own in shadow mode (S39). */
-static enum sunder_err missing(
-    struct sunder_judge *judge, struct sunder_candidate *candidate, struct sunder_str what)
+enum sunder_err sunder_judge_missing(
+    struct sunder_judge *judge, const struct sunder_rule *rule, uint8_t stage, struct sunder_str what)
 {
-    candidate->missing = true;
-    const struct sunder_rule *rule = candidate->rule;
     struct sunder_arena *arena = judge->state.arena;
     struct sunder_reason reason = {
         .code = SUNDER_STR("context_missing"),
@@ -68,7 +65,7 @@ static enum sunder_err missing(
         .message = sunder_text(arena, SUNDER_STR("rule `"), rule->name, SUNDER_STR("` applies and needs `"), what,
             SUNDER_STR("`, which this act does not tell")),
         .effect = SUNDER_EFFECT_DENY,
-        .stage = 6,
+        .stage = stage,
     };
     if (reason.field.at == NULL || reason.message.at == NULL) {
         return SUNDER_ERR_FULL;
@@ -76,7 +73,20 @@ static enum sunder_err missing(
     if (rule->mode == SUNDER_MODE_SHADOW) {
         return sunder_judge_fire(judge, rule, &reason);
     }
-    return sunder_judge_deny(judge, 6, reason.code, reason.field, reason.message);
+    return sunder_judge_deny(judge, stage, reason.code, reason.field, reason.message);
+}
+
+static enum sunder_err missing(
+    struct sunder_judge *judge, struct sunder_candidate *candidate, struct sunder_str what)
+{
+    candidate->missing = true;
+    return sunder_judge_missing(judge, candidate->rule, 6, what);
+}
+
+/* Gates and conditions apply to every act, whether it has a key or not. */
+static bool is_open(const struct sunder_rule *rule)
+{
+    return rule->kind == SUNDER_RULE_GATE || rule->kind == SUNDER_RULE_CONDITION;
 }
 
 static enum sunder_err one_key(
@@ -101,8 +111,8 @@ static enum sunder_err expr_key(struct sunder_judge *judge, struct sunder_candid
         sunder_expr_eval(candidate->rule->per_expr, judge->env, judge->state.arena, &value);
     bool usable = err == SUNDER_OK && value.kind == SUNDER_VALUE_STRING && value.text.len != 0 &&
                   value.text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
-    if (!usable && candidate->silent) {
-        candidate->missing = true;
+    if (!usable && (candidate->silent || is_open(candidate->rule))) {
+        candidate->missing = candidate->silent;
         return SUNDER_OK;
     }
     if (!usable) {
@@ -136,7 +146,8 @@ static enum sunder_err find_keys(struct sunder_judge *judge, struct sunder_candi
     case SUNDER_PER_EXPR:
         return expr_key(judge, candidate);
     }
-    return candidate->keys->count == 0 ? missing(judge, candidate, candidate->rule->per_text) : SUNDER_OK;
+    bool lacks = candidate->keys->count == 0 && !is_open(candidate->rule);
+    return lacks ? missing(judge, candidate, candidate->rule->per_text) : SUNDER_OK;
 }
 
 /* A distinct value as text: a string as it is, a number in its plain form. */
@@ -219,7 +230,7 @@ static bool applies(const struct sunder_judge *judge, const struct sunder_rule *
     if (rule->kind == SUNDER_RULE_REQUIRES) {
         return sunder_judge_has_duty(judge, rule->before.value);
     }
-    if (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) {
+    if ((rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) || is_open(rule)) {
         return true;
     }
     for (uint32_t i = 0; i < rule->duty_count; i++) {
@@ -230,11 +241,20 @@ static bool applies(const struct sunder_judge *judge, const struct sunder_rule *
     return false;
 }
 
-/* A `requires` with a key of its own must know the key of the facts it will ask for. */
+/* A rule with a key of its own must know the key of the facts it will ask for. */
 static bool remembers(const struct sunder_judge *judge, const struct sunder_rule *rule)
 {
-    return rule->kind == SUNDER_RULE_REQUIRES && rule->per == SUNDER_PER_EXPR &&
-           sunder_judge_has_duty(judge, rule->duties[0].value);
+    if (rule->per != SUNDER_PER_EXPR) {
+        return false;
+    }
+    const struct sunder_history_need *need = &rule->history;
+    for (uint32_t i = 0; i < need->duty_count; i++) {
+        if (sunder_judge_has_duty(judge, need->duties[i].value)) {
+            return true;
+        }
+    }
+    bool any = (need->any || need->agents) && judge->duty_count != 0;
+    return any || (rule->kind == SUNDER_RULE_REQUIRES && sunder_judge_has_duty(judge, rule->duties[0].value));
 }
 
 static void mark_remembering(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
@@ -252,6 +272,7 @@ static enum sunder_err add_candidate(struct sunder_judge *judge, const struct su
     struct sunder_candidate *candidate = &judge->candidates[judge->candidate_count];
     *candidate = (struct sunder_candidate){.rule = rule};
     candidate->silent = !applies(judge, rule);
+    candidate->tells_key = !is_open(rule) || remembers(judge, rule);
     if (candidate->silent) {
         if (!remembers(judge, rule)) {
             return SUNDER_OK;
@@ -262,7 +283,7 @@ static enum sunder_err add_candidate(struct sunder_judge *judge, const struct su
     judge->candidate_count += 1;
     SUNDER_TRY(find_keys(judge, candidate));
     SUNDER_TRY(find_value(judge, candidate));
-    if (rule->by == SUNDER_ROLE_TASK && judge->event->task.at == NULL) {
+    if (rule->by == SUNDER_ROLE_TASK && judge->event->task.at == NULL && !is_open(rule)) {
         return missing(judge, candidate, SUNDER_STR("task"));
     }
     return SUNDER_OK;
@@ -273,7 +294,7 @@ static uint32_t texts_of(const struct sunder_candidate *candidate)
 {
     const struct sunder_rule *rule = candidate->rule;
     uint32_t bytes = 0;
-    if (rule->per == SUNDER_PER_EXPR && candidate->keys != NULL) {
+    if (rule->per == SUNDER_PER_EXPR && candidate->keys != NULL && candidate->tells_key) {
         bytes += 4 + candidate->keys->at[0].text.len;
     }
     if (candidate->has_value && rule->aggregate == SUNDER_AGGREGATE_SUM) {
@@ -302,8 +323,28 @@ static void leave_out(struct sunder_judge *judge)
     }
 }
 
+/* What only rules may read, since the catalogue decides it. */
+static enum sunder_err fill_late(struct sunder_judge *judge)
+{
+    if ((judge->state.policy->reads & SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES)) == 0) {
+        return SUNDER_OK;
+    }
+    struct sunder_value *duties = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_value, judge->duty_count);
+    if (duties == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    for (uint32_t i = 0; i < judge->duty_count; i++) {
+        duties[i] = (struct sunder_value){
+            .kind = SUNDER_VALUE_STRING, .text = sunder_judge_duty_name(judge, judge->duties[i])};
+    }
+    judge->env->fields[SUNDER_FIELD_DUTIES] =
+        (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = judge->duty_count, .items = duties};
+    return SUNDER_OK;
+}
+
 enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
 {
+    SUNDER_TRY(fill_late(judge));
     const struct sunder_policy *policy = judge->state.policy;
     struct sunder_rule_marks marks;
     sunder_rule_marks_of(policy, judge->duties, judge->duty_count, judge->phases, &marks);
@@ -401,5 +442,6 @@ enum sunder_err sunder_judge_context(
     }
     SUNDER_TRY(sunder_judge_parents(judge));
     SUNDER_TRY(sunder_judge_candidates(judge));
+    SUNDER_TRY(sunder_judge_gates(judge));
     return sunder_judge_delegation(judge);
 }

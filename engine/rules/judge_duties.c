@@ -19,6 +19,28 @@ static struct sunder_value decimal_value(const struct sunder_amount *amount)
         .kind = SUNDER_VALUE_NUMBER, .exact = true, .text = amount->plain, .micro = amount->micro};
 }
 
+/* Delegators, in the order of the chain. */
+static enum sunder_err fill_delegation(struct sunder_judge *judge)
+{
+    if ((judge->state.policy->reads & SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION)) == 0) {
+        return SUNDER_OK;
+    }
+    struct sunder_value *list = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_value, judge->subject_count);
+    if (list == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        if ((judge->subjects[i].roles & SUNDER_ROLE_DELEGATOR) != 0) {
+            list[count] = text_value(judge->subjects[i].id);
+            count += 1;
+        }
+    }
+    judge->env->fields[SUNDER_FIELD_DELEGATION] =
+        (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = count, .items = list};
+    return SUNDER_OK;
+}
+
 static enum sunder_err fill_env(struct sunder_judge *judge)
 {
     const struct sunder_event *event = judge->event;
@@ -53,7 +75,12 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
     judge->claimed_labels = fields[SUNDER_FIELD_LABELS];
     judge->known_labels = (struct sunder_value){.kind = SUNDER_VALUE_LIST};
     fields[SUNDER_FIELD_ARGS] = event->args;
-    return SUNDER_OK;
+    fields[SUNDER_FIELD_TASK_PURPOSE] = text_value(judge->task.known ? judge->task.purpose : (struct sunder_str){0});
+    fields[SUNDER_FIELD_TASK_PRINCIPAL] =
+        text_value(judge->task.known ? judge->task.principal : (struct sunder_str){0});
+    fields[SUNDER_FIELD_TASK_CASE] = text_value(judge->task.known ? judge->task.case_id : (struct sunder_str){0});
+    judge->env->now_ms = judge->now_ms;
+    return fill_delegation(judge);
 }
 
 /* A sorted set of texts that grows in the arena-given array up to its bound. */

@@ -1,4 +1,5 @@
 #include "engine/rules/firing.h"
+#include "engine/rules/history.h"
 
 static struct sunder_value text_value(struct sunder_str text)
 {
@@ -40,7 +41,7 @@ static struct sunder_str lowest_phase(uint32_t phases)
     return (phases & SUNDER_PHASE_EXECUTE) != 0 ? SUNDER_STR("execute") : (struct sunder_str){0};
 }
 
-static struct sunder_str tier_name(enum sunder_tier tier)
+struct sunder_str sunder_judge_tier_name(enum sunder_tier tier)
 {
     switch (tier) {
     case SUNDER_TIER_NONE:
@@ -67,33 +68,75 @@ void sunder_judge_scope(struct sunder_judge *judge, const struct sunder_rule *ru
     struct sunder_value *fields = judge->env->fields;
     fields[SUNDER_FIELD_DUTY] = text_value(rule_duty(judge, rule));
     fields[SUNDER_FIELD_PHASE] = text_value(lowest_phase(judge->phases));
-    fields[SUNDER_FIELD_TIER] = text_value(tier_name(judge->tier));
+    fields[SUNDER_FIELD_TIER] = text_value(sunder_judge_tier_name(judge->tier));
     fields[SUNDER_FIELD_OBJECT] = text_value(object ? key : first_object(judge->event));
     fields[SUNDER_FIELD_CASE] = text_value(case_id ? key : judge->event->case_id);
 }
 
-bool sunder_judge_excused(
-    struct sunder_judge *judge, const struct sunder_candidate *candidate, struct sunder_str key)
+/* An error is no excuse; a failing state or arena is passed on. */
+static enum sunder_err excuses(struct sunder_judge *judge, const struct sunder_expr *expr, bool *ret_excused)
 {
-    if (candidate->rule->unless == NULL) {
-        return false;
+    struct sunder_value value;
+    enum sunder_err err = sunder_expr_eval(expr, judge->env, judge->state.arena, &value);
+    *ret_excused = err == SUNDER_OK && value.kind == SUNDER_VALUE_BOOL && value.boolean;
+    if (err == SUNDER_OK) {
+        return SUNDER_OK;
     }
-    sunder_judge_scope(judge, candidate->rule, key);
+    enum sunder_err failed = sunder_history_error(judge);
+    return failed == SUNDER_OK && err != SUNDER_ERR_INVALID ? err : failed;
+}
+
+enum sunder_err sunder_judge_excuse(struct sunder_judge *judge, const struct sunder_rule *rule, bool *ret_excused)
+{
     struct sunder_value *labels = &judge->env->fields[SUNDER_FIELD_LABELS];
     struct sunder_value claimed = *labels;
     *labels = judge->known_labels; /* Claimed labels excuse nothing (S16). */
-    bool excused = sunder_expr_holds(candidate->rule->unless, judge->env, judge->state.arena, NULL);
+    enum sunder_err err = SUNDER_OK;
+    *ret_excused = false;
+    if (rule->unless != NULL) {
+        err = excuses(judge, rule->unless, ret_excused);
+    }
+    for (uint32_t i = 0; i < rule->except_count && err == SUNDER_OK && !*ret_excused; i++) {
+        if (judge->now_ms < rule->except[i].until_ms) {
+            err = excuses(judge, rule->except[i].when, ret_excused);
+        }
+    }
     *labels = claimed;
-    return excused;
+    return err;
 }
 
-static enum sunder_err judge_candidate(struct sunder_judge *judge, const struct sunder_candidate *candidate)
+enum sunder_err sunder_judge_excused(struct sunder_judge *judge, const struct sunder_candidate *candidate,
+    const struct sunder_looker *looker, const struct sunder_judge_key *key, bool *ret_excused)
+{
+    const struct sunder_rule *rule = candidate->rule;
+    *ret_excused = false;
+    if (rule->unless == NULL && rule->except_count == 0) {
+        return SUNDER_OK;
+    }
+    sunder_judge_scope(judge, rule, key == NULL ? (struct sunder_str){0} : key->text);
+    struct sunder_history_at place = {.judge = judge, .rule = rule, .looker = looker};
+    if (key != NULL) {
+        place.keys = candidate->keys;
+        place.key = (uint32_t)(key - candidate->keys->at);
+    }
+    sunder_history_set(&place, (struct sunder_str){0});
+    return sunder_judge_excuse(judge, rule, ret_excused);
+}
+
+static enum sunder_err judge_candidate(struct sunder_judge *judge, struct sunder_candidate *candidate)
 {
     if (candidate->missing || candidate->left_out || candidate->silent) {
         return SUNDER_OK;
     }
-    if (candidate->rule->kind == SUNDER_RULE_LIMIT) {
+    switch (candidate->rule->kind) {
+    case SUNDER_RULE_LIMIT:
         return sunder_judge_limit(judge, candidate);
+    case SUNDER_RULE_GATE:
+    case SUNDER_RULE_CONDITION:
+        return sunder_judge_open(judge, candidate);
+    case SUNDER_RULE_SEPARATION:
+    case SUNDER_RULE_REQUIRES:
+        break;
     }
     uint16_t space = sunder_space_of(judge->state.policy, candidate->rule);
     SUNDER_TRY(sunder_judge_load(judge, candidate->keys, space));

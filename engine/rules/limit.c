@@ -165,25 +165,31 @@ static enum sunder_err first_reason(struct sunder_judge *judge, const struct sun
     return evidence(judge, rule, measure, reason);
 }
 
+/* key: NULL for a limit without `per`. */
 static enum sunder_err judge_pair(struct sunder_judge *judge, const struct sunder_candidate *candidate,
-    struct sunder_str key, const struct sunder_looker *looker, struct sunder_firing *firing)
+    const struct sunder_judge_key *key, const struct sunder_looker *looker, struct sunder_firing *firing)
 {
     const struct sunder_rule *rule = candidate->rule;
+    struct sunder_str text = key == NULL ? (struct sunder_str){0} : key->text;
     struct measure measure = {
         .series = {.domain = judge->domain_id,
             .space = sunder_space_own(judge->state.policy, rule),
             .class = looker->class,
             .subject = looker->id,
             .element = SUNDER_ELEMENT_LIMIT,
-            .key = key},
+            .key = text},
         .span = sunder_span_of(judge->now_ms, rule->within_ms),
     };
     SUNDER_TRY(take(judge, candidate, &measure));
-    if (measure.total <= rule->max_micro || sunder_judge_excused(judge, candidate, key)) {
+    bool excused = measure.total <= rule->max_micro;
+    if (!excused) {
+        SUNDER_TRY(sunder_judge_excused(judge, candidate, looker, key, &excused));
+    }
+    if (excused) {
         return SUNDER_OK;
     }
     bool first = false;
-    SUNDER_TRY(sunder_firing_add(judge, firing, looker->text, key, &first));
+    SUNDER_TRY(sunder_firing_add(judge, firing, looker->text, text, &first));
     return first ? first_reason(judge, rule, &measure, firing) : SUNDER_OK;
 }
 
@@ -203,11 +209,11 @@ enum sunder_err sunder_judge_limit(struct sunder_judge *judge, const struct sund
     struct sunder_firing firing = {0};
     for (uint32_t s = 0; s < looker_count; s++) {
         if (candidate->keys == NULL) {
-            SUNDER_TRY(judge_pair(judge, candidate, (struct sunder_str){0}, &lookers[s], &firing));
+            SUNDER_TRY(judge_pair(judge, candidate, NULL, &lookers[s], &firing));
             continue;
         }
         for (uint32_t k = 0; k < candidate->keys->count; k++) {
-            SUNDER_TRY(judge_pair(judge, candidate, candidate->keys->at[k].text, &lookers[s], &firing));
+            SUNDER_TRY(judge_pair(judge, candidate, &candidate->keys->at[k], &lookers[s], &firing));
         }
     }
     if (!firing.fired) {

@@ -38,7 +38,10 @@ static enum sunder_err judge_pair(struct sunder_judge *judge, const struct sunde
 {
     bool found = false;
     SUNDER_TRY(exists(judge, candidate->rule, key, looker, &found));
-    if (found || sunder_judge_excused(judge, candidate, key->text)) {
+    if (!found) {
+        SUNDER_TRY(sunder_judge_excused(judge, candidate, looker, key, &found));
+    }
+    if (found) {
         return SUNDER_OK;
     }
     struct sunder_str subject = looker == NULL ? (struct sunder_str){0} : looker->text;

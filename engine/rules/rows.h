@@ -62,6 +62,7 @@ enum {
     SUNDER_SPACE_CASE = 2,
     SUNDER_SPACE_TASK = 3,
     SUNDER_SPACE_TENANT = 4,
+    SUNDER_SPACE_FREE = 5, /* series of facts under no key, for `history` */
     SUNDER_SPACE_RULE = 16,
 };
 

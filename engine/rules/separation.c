@@ -223,8 +223,11 @@ static enum sunder_err judge_pair(const struct search *search, const struct sund
 {
     uint64_t had = 0;
     SUNDER_TRY(history(search, key, looker, &had));
-    if (bits_of(had | search->own) <= search->candidate->rule->at_most ||
-        sunder_judge_excused(search->judge, search->candidate, key->text)) {
+    bool excused = bits_of(had | search->own) <= search->candidate->rule->at_most;
+    if (!excused) {
+        SUNDER_TRY(sunder_judge_excused(search->judge, search->candidate, looker, key, &excused));
+    }
+    if (excused) {
         return SUNDER_OK;
     }
     bool first = false;

@@ -12,15 +12,11 @@
 #include "engine/base/decimal.h"
 #include "engine/rules/rows.h"
 
-enum sunder_series_class {
-    SUNDER_CLASS_SUBJECT, /* facts of the subject in any role (S10) */
-    SUNDER_CLASS_ACTOR,   /* facts whose agent is the subject */
-    SUNDER_CLASS_TASK,    /* facts of the task */
-    SUNDER_CLASS_ALL,     /* facts of anybody; subject 0 */
-};
-
-/* Elements above all duty ids: phases, and the single element of a limit. */
+/* Elements above all duty ids: phases, facts with any duty (value: the amount), those by their agent's id, and the single
+ * element of a limit. Classes: engine/policy/policy_gate.h. */
 #define SUNDER_ELEMENT_PHASE 0xff00u /* + the phase's bit */
+#define SUNDER_ELEMENT_ANY 0xfffdu
+#define SUNDER_ELEMENT_AGENTS 0xfffeu
 #define SUNDER_ELEMENT_LIMIT 0xffffu
 
 /* Names a series. key: at most SUNDER_IDENTIFIER_BYTES_MAX bytes, may be empty. */

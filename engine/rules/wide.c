@@ -1,7 +1,30 @@
 #include "engine/rules/wide.h"
 
+#include "engine/rules/history.h"
+
+/* What its expressions ask of the history under its key. */
+static bool rule_asks(const struct sunder_rule *rule, uint16_t element)
+{
+    const struct sunder_history_need *need = &rule->history;
+    if (element == SUNDER_ELEMENT_ANY || element == SUNDER_ELEMENT_AGENTS) {
+        return element == SUNDER_ELEMENT_ANY ? need->any || need->sums : need->agents;
+    }
+    for (uint32_t i = 0; i < need->duty_count; i++) {
+        if (need->duties[i].value == element) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool rule_has(const struct sunder_rule *rule, uint16_t element)
 {
+    if (rule_asks(rule, element)) {
+        return true;
+    }
+    if (element == SUNDER_ELEMENT_ANY || element == SUNDER_ELEMENT_AGENTS) {
+        return false;
+    }
     if (element >= SUNDER_ELEMENT_PHASE) {
         return rule->kind == SUNDER_RULE_SEPARATION && (rule->phases & (element - SUNDER_ELEMENT_PHASE)) != 0;
     }
@@ -18,9 +41,12 @@ struct sunder_wide_need sunder_wide_needs(const struct sunder_policy *policy, ui
     struct sunder_wide_need need = {0};
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         const struct sunder_rule *rule = &policy->rules[i];
-        if (rule->kind == SUNDER_RULE_LIMIT || sunder_space_of(policy, rule) != space || !rule_has(rule, element)) {
+        bool keyed = rule->kind == SUNDER_RULE_SEPARATION || rule->kind == SUNDER_RULE_REQUIRES;
+        bool has = keyed ? rule_has(rule, element) : rule_asks(rule, element) && rule->per != SUNDER_PER_NONE;
+        if (!has || sunder_space_of(policy, rule) != space) {
             continue;
         }
+        need.sums = need.sums || rule->history.sums;
         const uint32_t in_any_role = SUNDER_ROLE_AGENT | SUNDER_ROLE_DELEGATOR | SUNDER_ROLE_PRINCIPAL |
                                      SUNDER_ROLE_CREDENTIAL;
         need.subject = need.subject || (rule->by & in_any_role) != 0;
@@ -36,6 +62,7 @@ struct change {
     const struct sunder_key_fact *fact;
     bool append;
     bool released;
+    bool sums; /* of the series at hand: its facts are added up */
 };
 
 static enum sunder_err apply_one(const struct sunder_state *state, const struct sunder_key_row *row,
@@ -52,6 +79,9 @@ static enum sunder_err apply_one(const struct sunder_state *state, const struct 
         .time_ms = change->fact->time_ms,
         .released = change->fact->released,
     };
+    if (series.element == SUNDER_ELEMENT_AGENTS || change->sums) {
+        SUNDER_TRY(sunder_history_value(state, change->fact, series.element, &entry.value));
+    }
     return sunder_series_append(state, &series, &entry, INT64_MIN);
 }
 
@@ -66,10 +96,11 @@ static enum sunder_err apply(const struct sunder_state *state, const struct sund
 }
 
 static enum sunder_err apply_element(const struct sunder_state *state, const struct sunder_key_row *row,
-    const struct change *change, uint16_t element)
+    struct change *change, uint16_t element)
 {
     const struct sunder_key_fact *fact = change->fact;
     struct sunder_wide_need need = sunder_wide_needs(state->policy, row->space, element);
+    change->sums = element == SUNDER_ELEMENT_ANY && need.sums;
     for (uint32_t i = 0; need.subject && i < fact->subject_count; i++) {
         struct sunder_series series = {.class = SUNDER_CLASS_SUBJECT, .subject = fact->subjects[i], .element = element};
         SUNDER_TRY(apply(state, row, change, series));
@@ -90,8 +121,12 @@ static enum sunder_err apply_element(const struct sunder_state *state, const str
 }
 
 static enum sunder_err apply_all(
-    const struct sunder_state *state, const struct sunder_key_row *row, const struct change *change)
+    const struct sunder_state *state, const struct sunder_key_row *row, struct change *change)
 {
+    if (change->fact->duty_count != 0) {
+        SUNDER_TRY(apply_element(state, row, change, SUNDER_ELEMENT_ANY));
+        SUNDER_TRY(apply_element(state, row, change, SUNDER_ELEMENT_AGENTS));
+    }
     for (uint32_t i = 0; i < change->fact->duty_count; i++) {
         SUNDER_TRY(apply_element(state, row, change, change->fact->duties[i]));
     }

@@ -418,6 +418,10 @@ static void rule_story(
     case SUNDER_RULE_LIMIT:
         fputs("a limit on", out);
         break;
+    case SUNDER_RULE_GATE:
+    case SUNDER_RULE_CONDITION:
+        fprintf(out, "when %.*s", TEXT(sunder_expr_source(rule->when)));
+        break;
     }
     for (uint32_t i = 0; i < rule->duty_count; i++) {
         fprintf(out, "%s%.*s", i == 0 ? " " : ", ", TEXT(policy->duties[rule->duties[i].value]));

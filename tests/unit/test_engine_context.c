@@ -52,8 +52,12 @@ static void required_fields_are_united(void **state)
              "principal]}}\n" CATALOGUE);
     allows("create", ",\"task\":\"T1\",\"amount\":1,\"principal\":\"user:a\"");
     /* Nobody's act is of tier high (S13). */
-    denies("create", "", "context_missing:amount context_missing:principal context_missing:purpose context_missing:task");
-    denies("submit", ",\"amount\":1,\"principal\":\"user:a\"",
+    denies("create",
+        "",
+        "context_missing:amount context_missing:principal context_missing:purpose "
+        "context_missing:task");
+    denies("submit",
+        ",\"amount\":1,\"principal\":\"user:a\"",
         "context_missing:purpose context_missing:task");
     allows("submit", ",\"task\":\"T1\",\"purpose\":\"pay\",\"principal\":\"user:a\"");
 }
@@ -79,12 +83,16 @@ static void each_duty_and_object_needs_an_entry(void **state)
     use(HEAD ENTITLE CATALOGUE);
     allows("create", ",\"object\":\"vendor/V7\"");
     allows("create", ""); /* Without objects, who and duty are enough. */
-    denies("create", ",\"objects\":[\"vendor/V7\",\"vendo/V7\",\"bank\"]",
+    denies("create",
+        ",\"objects\":[\"vendor/V7\",\"vendo/V7\",\"bank\"]",
         "not_entitled:create bank not_entitled:create vendo/V7");
     denies("submit", ",\"object\":\"vendor/V1\"", "not_entitled:submit vendor/V1");
     denies("both", "", "not_entitled:submit");
-    allows("both", ",\"object\":\"vendor/V12\",\"principal\":\"user:a\""); /* A prefix, not a name. */
-    denies("both", ",\"object\":\"vendor/V2\",\"principal\":\"user:a\"", "not_entitled:submit vendor/V2");
+    allows(
+        "both", ",\"object\":\"vendor/V12\",\"principal\":\"user:a\""); /* A prefix, not a name. */
+    denies("both",
+        ",\"object\":\"vendor/V2\",\"principal\":\"user:a\"",
+        "not_entitled:submit vendor/V2");
     allows("submit", ",\"object\":\"anything\",\"principal\":\"user:c\"");
     struct sunder_outputs out = by("user:b", "create", "");
     rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
@@ -99,7 +107,8 @@ static void each_duty_and_object_needs_an_entry(void **state)
     "  - {match: \"args.live == 'yes'\", mode: enforce}\n"
 #define PAY "rules:\n  - {separation: pay, duties: [create, submit], by: [agent], then: revoke}\n"
 
-static void would_be(const struct sunder_outputs *out, enum sunder_scope_mode scope, const char *reasons)
+static void would_be(
+    const struct sunder_outputs *out, enum sunder_scope_mode scope, const char *reasons)
 {
     rig_assert_answer(out, SUNDER_VERDICT_ALLOW, reasons);
     assert_int_equal(out->records[0].scope, scope);
@@ -136,7 +145,9 @@ static void the_strictest_scope_wins_from_stage_5_on(void **state)
     out = by("old:2", "nothing", NOT_LIVE);
     would_be(&out, SUNDER_SCOPE_SHADOW, "no_duty:");
     out = by("old:2", "submit", ",\"purpose\":\"pay\"" NOT_LIVE);
-    would_be(&out, SUNDER_SCOPE_SHADOW, "separation:pay"); /* What stage 6 would have denied counts with its duties. */
+    would_be(&out,
+        SUNDER_SCOPE_SHADOW,
+        "separation:pay"); /* What stage 6 would have denied counts with its duties. */
     out = by("old:2", "sub mit", NOT_LIVE);
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "bad_identifier:action");
 }
@@ -145,7 +156,10 @@ static void a_quarantine_stands_in_a_scope(void **state)
 {
     (void)state;
     use(HEAD SCOPES CATALOGUE);
-    (void)rig_send(rig, "control", "c1", "soc",
+    (void)rig_send(rig,
+        "control",
+        "c1",
+        "soc",
         "{\"tenant\":\"acme\",\"control\":\"quarantine\",\"subject\":\"old:1\"}");
     struct sunder_outputs out = by("old:1", "create", NOT_LIVE);
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "quarantined:old:1");
@@ -158,7 +172,8 @@ static struct sunder_outputs seen(const char *id, const char *agent, const char 
         "observed",
         id,
         "log",
-        rig_text("{\"tenant\":\"acme\",\"agent\":\"%s\",\"tool\":\"erp\",\"action\":\"%s\"" NOT_LIVE "}",
+        rig_text("{\"tenant\":\"acme\",\"agent\":\"%s\",\"tool\":\"erp\",\"action\":\"%s\"" NOT_LIVE
+                 "}",
             agent,
             action));
 }
@@ -180,7 +195,8 @@ static void what_does_not_fit_in_a_scope_saturates_its_keys(void **state)
     (void)state;
     use(HEAD SCOPES CATALOGUE PAY);
     for (uint32_t i = 0; i <= SUNDER_INTENT_CASES_MAX; i++) {
-        (void)by("bot:1", "create", rig_text(",\"object\":\"vendor/V%u\",\"case\":\"PO-%u\"", i % 2, i));
+        (void)by(
+            "bot:1", "create", rig_text(",\"object\":\"vendor/V%u\",\"case\":\"PO-%u\"", i % 2, i));
     }
     struct sunder_outputs out = by(
         "old:1", "create", ",\"args\":{\"live\":\"no\"},\"objects\":[\"vendor/V0\",\"vendor/V1\"]");
@@ -195,7 +211,8 @@ static void what_does_not_fit_in_a_scope_saturates_its_keys(void **state)
 
 #define RATES                                                                                      \
     HEAD "rates: {euro: {to: EUR, USD: \"0.92\", JPY: \"0.000001\"}}\n" CATALOGUE                  \
-         "rules:\n  - {limit: money, sum: amount, rates: euro, of: submit, by: [agent], max: 100}\n"
+         "rules:\n  - {limit: money, sum: amount, rates: euro, of: submit, by: [agent], max: "     \
+         "100}\n"
 
 static void amounts_are_added_up_in_one_currency(void **state)
 {
@@ -221,8 +238,9 @@ static void amounts_are_added_up_in_one_currency(void **state)
 static void a_converted_amount_stays_in_range(void **state)
 {
     (void)state;
-    use(HEAD "rates: {euro: {to: EUR, GBP: 2}}\n" CATALOGUE
-             "rules:\n  - {limit: money, sum: amount, rates: euro, of: submit, max: 9000000000000}\n");
+    use(HEAD
+        "rates: {euro: {to: EUR, GBP: 2}}\n" CATALOGUE
+        "rules:\n  - {limit: money, sum: amount, rates: euro, of: submit, max: 9000000000000}\n");
     denies("submit", ",\"amount\":\"4700000000000\",\"currency\":\"GBP\"", "amount_range:amount");
     denies("submit", ",\"amount\":\"4600000000000\",\"currency\":\"GBP\"", "limit:money");
     allows("submit", ",\"amount\":\"4500000000000\",\"currency\":\"GBP\"");

@@ -33,7 +33,16 @@
     "  - {limit: wide, distinct: object, of: read, by: [credential], max: 3, then: alert}\n"       \
     "  - {limit: tries, count: true, of: attempts, by: [agent], within: 2s, max: 25,\n"            \
     "     then: revoke}\n"                                                                         \
-    "  - {limit: each, count: true, of: submit, per: object, by: [actor], within: 60s, max: 6}\n"
+    "  - {limit: each, count: true, of: submit, per: object, by: [actor], within: 60s, max: 6}\n"  \
+    "  - {condition: asks, when: \"duty == 'confirm' && history.count('read') > 3\",\n"            \
+    "     by: [agent, task], within: 20s, then: alert}\n"                                          \
+    "  - {gate: sums, when: \"duty == 'submit' && history.sum(amount) > 100.0\", per: object,\n"   \
+    "     by: [actor, principal], then: alert}\n"                                                  \
+    "  - {condition: crowd, when: \"size(history.agents()) > 2\", per: args.k, by: principal,\n"   \
+    "     mode: shadow}\n"                                                                         \
+    "  - {condition: busy, when: \"history.since(duration('5s')).sum(amount) > 400.0\",\n"         \
+    "     by: [credential, delegator], except: [{when: \"'create' in duties\", owner: o,\n"        \
+    "     until: \"1970-01-01T00:10:00Z\"}], then: alert}\n"
 
 /* Under a finer domain every rule's key fixes the domain. */
 #define STREAM_RULES_FINE                                                                          \
