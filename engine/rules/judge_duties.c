@@ -238,6 +238,29 @@ static enum sunder_err load_cases(struct act *act)
     return SUNDER_OK;
 }
 
+/* The rows of cases that keys are bound to, so that they are fetched while the claimed one is looked at. */
+static void expect_cases(const struct sunder_judge *judge)
+{
+    const struct sunder_view *view = judge->state.view;
+    struct sunder_key rows[SUNDER_EXPECT_MAX];
+    struct sunder_str keys[SUNDER_EXPECT_MAX];
+    const struct sunder_judge_keys *const lists[] = {&judge->task_keys, &judge->object_keys};
+    uint32_t count = 0;
+    for (size_t l = 0; view->expect != NULL && l < sizeof lists / sizeof lists[0]; l++) {
+        for (uint32_t k = 0; k < lists[l]->count; k++) {
+            const struct sunder_key_row *row = &lists[l]->at[k].row;
+            for (uint32_t b = 0; b < row->bind_count && count < SUNDER_EXPECT_MAX; b++) {
+                sunder_key_row_name(&rows[count], judge->domain_id, SUNDER_SPACE_CASE, row->binds[b].case_id);
+                keys[count] = sunder_key_str(&rows[count]);
+                count += 1;
+            }
+        }
+    }
+    if (count != 0) {
+        view->expect(view->ctx, keys, count);
+    }
+}
+
 /* Every open case that a counting fact bound to the key (S39). */
 static enum sunder_err bound_cases(struct act *act, struct sunder_judge_keys *keys)
 {
@@ -310,7 +333,13 @@ static enum sunder_err finish(struct act *act)
     if (act->wants_claimed_case && event->case_id.at != NULL) {
         set_add(&act->cases, event->case_id);
     }
+    if (act->wants_object_cases || act->wants_task_cases) {
+        expect_cases(judge);
+    }
     SUNDER_TRY(find_closed(act));
+    if (judge->state.view->expect != NULL) {
+        judge->state.view->expect(judge->state.view->ctx, NULL, 0);
+    }
     if (act->wants_object_cases) {
         SUNDER_TRY(bound_cases(act, &judge->object_keys));
     }

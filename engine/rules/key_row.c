@@ -2,7 +2,7 @@
 
 #include "engine/rules/wide.h"
 
-static void row_key(struct sunder_key *key, uint32_t domain, uint16_t space, struct sunder_str text)
+void sunder_key_row_name(struct sunder_key *key, uint32_t domain, uint16_t space, struct sunder_str text)
 {
     sunder_key_start(key, SUNDER_TABLE_KEY, domain);
     sunder_key_u16(key, space);
@@ -136,7 +136,7 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
     struct sunder_str key, struct sunder_key_row *ret_row)
 {
     struct sunder_key at;
-    row_key(&at, domain, space, key);
+    sunder_key_row_name(&at, domain, space, key);
     struct sunder_str value = {0};
     struct sunder_key_row row = {.key = key, .domain = domain, .space = space, .closed = -1};
     enum sunder_err err = sunder_row_get(state, &at, &value);
@@ -193,7 +193,7 @@ static void write_fact(struct sunder_out *out, const struct sunder_key_fact *fac
 enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struct sunder_key_row *row)
 {
     struct sunder_key at;
-    row_key(&at, row->domain, row->space, row->key);
+    sunder_key_row_name(&at, row->domain, row->space, row->key);
     uint32_t size = 32 + row->raw_len + (9 * row->member_count);
     for (uint32_t i = 0; i < row->bind_count; i++) {
         size += 7 + row->binds[i].case_id.len;

@@ -64,6 +64,9 @@ struct sunder_key_row {
     uint32_t raw_len;
 };
 
+/* The key of a row, for hints. */
+void sunder_key_row_name(struct sunder_key *key, uint32_t domain, uint16_t space, struct sunder_str text);
+
 /* Reads a key's row into the arena; strings in it are copies, so that it survives puts. */
 SUNDER_MUST_USE enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t domain, uint16_t space,
     struct sunder_str key, struct sunder_key_row *ret_row);
