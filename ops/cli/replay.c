@@ -371,19 +371,20 @@ void sunder_replay_destroy(struct sunder_replay **replay)
     *replay = NULL;
 }
 
-/* Most logs have no such attribute: looking for its name is much cheaper than parsing each line. */
+/* Most logs have no such attribute: looking for its name is much cheaper than parsing each line. Horspool: the byte under the
+ * name's end tells how far the name cannot begin. */
 static bool mentions(struct sunder_str line, struct sunder_str name)
 {
-    while (line.len >= name.len) {
-        const char *at = memchr(line.at, name.at[0], line.len - name.len + 1);
-        if (at == NULL) {
-            return false;
-        }
-        if (memcmp(at, name.at, name.len) == 0) {
+    uint8_t skip[256];
+    memset(skip, (int)name.len, sizeof(skip));
+    for (uint32_t i = 0; i + 1 < name.len; i++) {
+        skip[(uint8_t)name.at[i]] = (uint8_t)(name.len - 1 - i);
+    }
+    uint32_t last = name.len - 1;
+    for (uint64_t at = last; at < line.len; at += skip[(uint8_t)line.at[at]]) {
+        if (line.at[at] == name.at[last] && memcmp(line.at + at - last, name.at, name.len) == 0) {
             return true;
         }
-        line.len -= (uint32_t)(at + 1 - line.at);
-        line.at = at + 1;
     }
     return false;
 }
