@@ -126,6 +126,41 @@ static void check_redaction(struct sunder_str value)
     SUNDER_MUST(clean.at != NULL);
 }
 
+/* A line is the event and the position that the two other functions read, or neither. */
+static void check_line(struct sunder_str value)
+{
+    static struct sunder_wire_line line;
+    static struct sunder_event event;
+    if (value.len != 0 && value.at[0] == '\0') {
+        return; /* A frame of a schema registry, which no line has. */
+    }
+    const struct sunder_wire_header type = {
+        SUNDER_STR("content-type"), SUNDER_STR(SUNDER_WIRE_TYPE_JSON)};
+    const struct sunder_wire_record record = {.value = value, .headers = &type, .header_count = 1};
+    struct sunder_wire_problem problem;
+    struct sunder_wire_position position = {0};
+    sunder_arena_reset(&arena);
+    enum sunder_err whole = sunder_wire_decode_event(decoder, &arena, &record, &event, &problem);
+    enum sunder_err place = sunder_wire_read_position(decoder, &arena, value, &position);
+    sunder_arena_reset(&arena);
+    enum sunder_err err = sunder_wire_decode_line(decoder, &arena, value, &line);
+    SUNDER_MUST(err == whole);
+    if (place == SUNDER_OK) {
+        SUNDER_MUST(position.has_partition == line.position.has_partition &&
+                    position.has_offset == line.position.has_offset &&
+                    position.has_timestamp == line.position.has_timestamp);
+        SUNDER_MUST(position.partition == line.position.partition &&
+                    position.offset == line.position.offset &&
+                    position.timestamp_ms == line.position.timestamp_ms);
+    }
+    if (err == SUNDER_OK) {
+        check_event(&line.event);
+        SUNDER_MUST(memcmp(&event.digest, &line.event.digest, sizeof(event.digest)) == 0);
+    } else {
+        SUNDER_MUST(sunder_str_equal(problem.code, line.problem.code));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (decoder == NULL) {
@@ -160,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sunder_wire_position position;
     sunder_arena_reset(&arena);
     (void)!sunder_wire_read_position(decoder, &arena, value, &position);
+    check_line(value);
     check_redaction(value);
     free(copy);
     return 0;

@@ -308,6 +308,30 @@ static void a_line_of_replay_may_say_its_place(void **state)
         SUNDER_ERR_MALFORMED);
 }
 
+static void a_line_gives_event_and_place_in_one_go(void **state)
+{
+    (void)state;
+    static struct sunder_wire_line line;
+    const struct sunder_str text = SUNDER_STR(
+        "{\"specversion\":\"1.0\",\"id\":\"i\",\"source\":\"s\",\"type\":\"dev.sunder.intent.v1\","
+        "\"sunderpartition\":2,\"sundertimestamp\":7,\"data\":{\"tool\":\"t\",\"action\":\"a\"}}");
+    assert_int_equal(sunder_wire_decode_line(wire_decoder, &wire_arena, text, &line), SUNDER_OK);
+    const struct sunder_event event = wire_decoded(text);
+    assert_memory_equal(&line.event.digest, &event.digest, sizeof(event.digest));
+    assert_true(sunder_str_equal(line.event.agent, SUNDER_STR("s")));
+    assert_true(line.position.has_partition && line.position.partition == 2);
+    assert_true(line.position.has_timestamp && line.position.timestamp_ms == 7);
+    /* What is no event may have a place all the same. */
+    assert_int_equal(sunder_wire_decode_line(
+                         wire_decoder, &wire_arena, SUNDER_STR("{\"sunderoffset\":9}"), &line),
+        SUNDER_ERR_MALFORMED);
+    assert_true(line.position.has_offset && line.position.offset == 9);
+    assert_true(sunder_str_equal(line.problem.code, SUNDER_STR("malformed")));
+    assert_int_equal(sunder_wire_decode_line(wire_decoder, &wire_arena, SUNDER_STR("[]"), &line),
+        SUNDER_ERR_MALFORMED);
+    assert_false(line.position.has_offset);
+}
+
 static void memory_that_runs_out_is_full_and_never_less_than_refused(void **state)
 {
     (void)state;
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_frame_of_a_schema_registry_is_skipped),
         cmocka_unit_test(base64_data_is_data_and_never_both),
         cmocka_unit_test(a_line_of_replay_may_say_its_place),
+        cmocka_unit_test(a_line_gives_event_and_place_in_one_go),
         cmocka_unit_test(memory_that_runs_out_is_full_and_never_less_than_refused),
     };
     return cmocka_run_group_tests(tests, wire_setup, wire_teardown);
