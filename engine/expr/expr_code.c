@@ -91,6 +91,28 @@ static void begin_keeping(struct expr_generator *g, uint32_t kept, uint16_t next
     g->handler = cold->label;
 }
 
+/* The operands, cheapest first, else as written: whatever the order, the value is the same, and the fault that is told is the first by
+ * source order. So state is asked when nothing cheaper has decided. NULL: no room. */
+static struct expr_node **by_cost(struct expr_generator *g, struct expr_node *node)
+{
+    struct expr_node **sorted = SUNDER_ARENA_NEW(&g->c->scratch, struct expr_node *, node->count);
+    uint32_t count = 0;
+    if (sorted == NULL) {
+        expr_fail_full(g->c);
+        return NULL;
+    }
+    for (struct expr_node *child = node->first; child != NULL; child = child->next) {
+        uint32_t at = count;
+        while (at > 0 && sorted[at - 1]->units > child->units) {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = child;
+        count += 1;
+    }
+    return sorted;
+}
+
 /* `&&` and `||`: an operand that is `deciding` decides; else the first fault, if there was one; else the contrary. */
 static void gen_logic(struct expr_generator *g, struct expr_node *node, uint32_t dst)
 {
@@ -99,11 +121,12 @@ static void gen_logic(struct expr_generator *g, struct expr_node *node, uint32_t
     uint16_t decided = new_label(g);
     uint16_t out = new_label(g);
     uint16_t outer = g->handler;
+    struct expr_node **operands = by_cost(g, node);
     expr_emit(g, node, expr_insn_of(EXPR_OP_CLEAR, 0, kept, 0, 0));
-    for (struct expr_node *child = node->first; child != NULL; child = child->next) {
+    for (uint32_t i = 0; operands != NULL && i < node->count; i++) {
         uint16_t next = new_label(g);
         begin_keeping(g, kept, next);
-        gen_test(g, child, dst + 2, deciding, decided);
+        gen_test(g, operands[i], dst + 2, deciding, decided);
         g->handler = outer;
         put_label(g, next);
     }

@@ -242,8 +242,7 @@ static uint64_t cost_call(struct costing *k, struct expr_node *node, uint64_t lo
     return units + own;
 }
 
-/* Recursion: the height of the tree, which the parser holds. */
-static uint64_t cost_of(struct costing *k, struct expr_node *node, uint64_t loops)
+static uint64_t price(struct costing *k, struct expr_node *node, uint64_t loops)
 {
     switch (node->kind) {
     case EXPR_CONST:
@@ -252,10 +251,11 @@ static uint64_t cost_of(struct costing *k, struct expr_node *node, uint64_t loop
     case EXPR_VARIABLE:
     case EXPR_NAME:
     case EXPR_UNKNOWN:
-    case EXPR_HISTORY:
-        node->size = node->kind == EXPR_HISTORY ? SUNDER_EXPR_LIST_SIZE : node->size;
-        node->inner = node->kind == EXPR_HISTORY ? SUNDER_IDENTIFIER_BYTES_MAX : node->inner;
         return 1;
+    case EXPR_HISTORY:
+        node->size = SUNDER_EXPR_LIST_SIZE;
+        node->inner = SUNDER_IDENTIFIER_BYTES_MAX;
+        return SUNDER_EXPR_HISTORY_UNITS;
     case EXPR_LOCAL:
         node->size = node->binder->kind == EXPR_BIND ? node->binder->first->size
                                                      : node->binder->first->inner;
@@ -303,6 +303,13 @@ static uint64_t cost_of(struct costing *k, struct expr_node *node, uint64_t loop
         return cost_loop(k, node, loops);
     }
     return 1;
+}
+
+/* Recursion: the height of the tree, which the parser holds. */
+static uint64_t cost_of(struct costing *k, struct expr_node *node, uint64_t loops)
+{
+    node->units = price(k, node, loops);
+    return node->units;
 }
 
 void expr_cost(struct expr_compile *c, struct expr_node *root, struct sunder_expr_cost *ret_cost)

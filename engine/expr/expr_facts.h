@@ -29,7 +29,7 @@ struct sunder_expr_factor {
 #define SUNDER_EXPR_FACTORS_MAX 3
 
 /* The worst case of one evaluation in units of one instruction, and its dearest parts, dearest first.
- * What a history call costs its port is not in it. */
+ * A question to the history counts 500. */
 struct sunder_expr_cost {
     uint64_t units;
     uint32_t factor_count;

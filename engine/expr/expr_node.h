@@ -81,6 +81,7 @@ struct expr_node {
     const struct expr_node *binder;
     uint32_t size;                 /* Cost: bound of the value, bytes or elements. */
     uint32_t inner;                /* Cost: bound of an element. */
+    uint64_t units;                /* Cost: what an evaluation takes at worst. */
     struct sunder_cel_value value; /* CONST */
 };
 

@@ -53,6 +53,7 @@
 #define SUNDER_EXPR_SCRATCH_MAX 65536    /* Bytes of all strings and lists that one evaluation makes. */
 #define SUNDER_EXPR_LOOPS_MAX 2          /* Nesting of all, exists, exists_one, filter and map: each multiplies. */
 #define SUNDER_EXPR_UNITS_MAX 10000      /* Static worst case of one expression, in instructions: about 15 microseconds. */
+#define SUNDER_EXPR_HISTORY_UNITS 500    /* What a question to the history counts in it: rows to find and read. */
 #define SUNDER_EXPR_LIST_SIZE 64         /* Elements that the worst case reckons with for a list of an event; a longer one runs on fuel. */
 #define SUNDER_EXPR_ARG_BYTES 4096       /* Bytes that it reckons with for a text below args. */
 #define SUNDER_EXPR_FUEL_FACTOR 4        /* Fuel of one evaluation: so often the worst case, */

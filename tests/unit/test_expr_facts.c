@@ -108,6 +108,8 @@ static void the_first_fault_by_source_order_that_nothing_absorbed_is_told(void *
     assert_fault("args.a == 'x' || args.b == 'x' || args.c == 'x'", "args.a", 5);
     assert_fault("true && (args.to < 1 || args.b == 'x')", "", 17);
     assert_fault("has(args.to) && args.c == 'x' && args.to == 'b'", "args.c", 21);
+    assert_fault(
+        "args.c.contains('x') && purpose == 'x'", "args.c", 5); /* The second is evaluated first. */
 }
 
 static void an_event_without_args_lacks_the_argument(void **state)
@@ -216,14 +218,18 @@ static void the_history_is_asked_only_when_it_may_decide(void **state)
     assert_int_equal(asked.last->kind, SUNDER_HISTORY_COUNT);
     assert_null(asked.last->duty.at);
     assert_int_equal(asked.last->window_ms, 0);
+    assert_int_equal(
+        eval_with_history("history.count() > 1 && agent == 'b'", &asked, &holds), SUNDER_OK);
+    assert_false(holds);
+    assert_int_equal(asked.times, 1); /* Written first, evaluated last. */
 }
 
 static void an_error_of_the_history_is_never_absorbed(void **state)
 {
     (void)state;
-    static const char *const sources[] = {"history.has('a') || true",
-        "history.has('a') && false",
-        "args.list.exists(l, history.has('a')) || true"};
+    static const char *const sources[] = {"history.has('a') || agent == 'b'",
+        "history.has('a') && agent == 'a1'",
+        "(history.has('a') || agent == 'b') && agent == 'a1' || agent == 'c'"};
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
         struct asked asked = {.answer = SUNDER_ERR_IO};
         bool holds = false;
