@@ -53,6 +53,20 @@ static const struct sunder_cli_example REPORT_EXAMPLES[] = {
         "from a cluster"},
 };
 
+static const struct sunder_cli_option FMT_OPTIONS[] = {
+    {.name = "write", .letter = 'w', .text = "change the files, instead of writing to stdout"},
+    {.name = "check",
+        .text = "only list the files that are not in this form; exit 1 if there are any"},
+};
+static const struct sunder_cli_example FMT_EXAMPLES[] = {
+    {"sunder fmt -w policy.yaml tests/*.yaml", "bring them into form"},
+    {"sunder fmt --check policies/*/policy.yaml", "in a pipeline"},
+};
+static const struct sunder_cli_example SCHEMA_EXAMPLES[] = {
+    {"sunder schema policy >policy.schema.json", "then begin a policy with the line below"},
+    {"# yaml-language-server: $schema=policy.schema.json", "what an editor looks for"},
+};
+
 const struct sunder_cli_command sunder_cli_policy_commands[] = {
     {.name = "check",
         .operands = "POLICY",
@@ -144,6 +158,39 @@ const struct sunder_cli_command sunder_cli_policy_commands[] = {
         .examples = TEST_EXAMPLES,
         .example_count = COUNT(TEST_EXAMPLES),
         .run = sunder_cmd_test},
+    {.name = "fmt",
+        .operands = "FILE...",
+        .operands_min = 1,
+        .operands_max = SUNDER_CLI_OPERANDS_MAX,
+        .summary = "policies and test files in their canonical form, comments and all",
+        .description =
+            "Changes blanks only: indentation becomes two blanks a level, with lists indented "
+            "below their key; brackets in a line lose the "
+            "blanks inside; a comment has a blank behind its #; no blanks at the ends of lines, no "
+            "two empty lines in a row. Line breaks, "
+            "order, quotes and what is aligned within a line stay. What comes out is read again "
+            "and compared before it is written: it "
+            "means the same, with every comment. - is stdin.",
+        .options = FMT_OPTIONS,
+        .option_count = COUNT(FMT_OPTIONS),
+        .examples = FMT_EXAMPLES,
+        .example_count = COUNT(FMT_EXAMPLES),
+        .run = sunder_cmd_fmt},
+    {.name = "schema",
+        .operands = "policy|test",
+        .operand_words = "policy test",
+        .operands_min = 1,
+        .operands_max = 1,
+        .summary = "the JSON Schema of policies and of test files, for editors",
+        .description =
+            "Writes a JSON Schema (2020-12). With it an editor completes keys and marks what is "
+            "wrong while you type; `sunder check` knows "
+            "more. For editors with the YAML language server (VS Code, Vim, Emacs, JetBrains ...), "
+            "write the schema to a file and begin "
+            "the policy with\n  # yaml-language-server: $schema=policy.schema.json",
+        .examples = SCHEMA_EXAMPLES,
+        .example_count = COUNT(SCHEMA_EXAMPLES),
+        .run = sunder_cmd_schema},
     {.name = "import",
         .operands = "sod-matrix FILE",
         .operand_words = "sod-matrix",

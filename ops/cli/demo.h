@@ -13,6 +13,10 @@ extern const unsigned char sunder_demo_policy[]; /* ops/policies/purchase-to-pay
 extern const size_t sunder_demo_policy_len;
 extern const unsigned char sunder_demo_scenario[]; /* ops/demo/finance.ndjson */
 extern const size_t sunder_demo_scenario_len;
+extern const unsigned char sunder_schema_policy[]; /* ops/policies/policy.schema.json */
+extern const size_t sunder_schema_policy_len;
+extern const unsigned char sunder_schema_test[]; /* ops/policies/test.schema.json */
+extern const size_t sunder_schema_test_len;
 
 struct sunder_demo_cluster;
 
