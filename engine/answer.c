@@ -310,9 +310,14 @@ enum sunder_err sunder_answer_revocations(struct sunder_step *step, bool observe
 {
     for (const struct sunder_reason_node *node = step->judge.reasons; node != NULL; node = node->next) {
         const struct sunder_reason *reason = &node->reason;
+        bool sequence = sunder_str_equal(reason->code, SUNDER_STR("sequence"));
         bool toxic = observed && reason->effect == SUNDER_EFFECT_DENY &&
-                     sunder_str_equal(reason->code, SUNDER_STR("separation"));
+                     (sequence || sunder_str_equal(reason->code, SUNDER_STR("separation")));
         if (reason->rule.at == NULL || (!toxic && reason->effect != SUNDER_EFFECT_REVOKE)) {
+            continue;
+        }
+        if (sequence && reason->subject.at == NULL) { /* along information: whoever completes it */
+            SUNDER_TRY(sunder_answer_revoke(step, step->judge.subjects[0].id, reason));
             continue;
         }
         SUNDER_TRY(revoke_for(step, reason, reason->subject));

@@ -39,7 +39,7 @@ SUNDER_MUST_USE enum sunder_err sunder_answer_reasons(const struct sunder_step *
     const struct sunder_reason_node *list, uint32_t count, const struct sunder_reason **ret_reasons);
 
 /* Adds a revocation for every subject for which a rule fired that takes away (then: revoke; for observed acts also separations
- * that deny), each subject once. */
+ * and sequences that deny), each subject once. */
 SUNDER_MUST_USE enum sunder_err sunder_answer_revocations(struct sunder_step *step, bool observed);
 /* Adds one revocation. */
 SUNDER_MUST_USE enum sunder_err sunder_answer_revoke(

@@ -111,8 +111,8 @@ static bool is_led_to(const struct fold *fold, const struct sunder_record *recor
 {
     const struct sunder_policy *policy = fold->state.policy;
     bool counts = record->state != SUNDER_FACT_NONE || (record->reached_rules && policy->counts_attempts);
-    bool asked = policy->keeps_labels || policy->rules_any.count != 0 || policy->history.asks ||
-                 (record->phases != 0 && policy->rules_by_phase.count != 0);
+    bool asked = policy->keeps_labels || policy->sequences.count != 0 || policy->rules_any.count != 0 ||
+                 policy->history.asks || (record->phases != 0 && policy->rules_by_phase.count != 0);
     for (uint32_t i = 0; i < record->duty_count && !asked; i++) {
         asked = policy->asked[record->duties[i]] != 0 || policy->rules_by_duty[record->duties[i]].count != 0;
     }

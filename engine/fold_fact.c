@@ -1,6 +1,7 @@
 #include "engine/fold_fact.h"
 
 #include "engine/base/decimal.h"
+#include "engine/fold_sequence.h"
 #include "engine/rules/history.h"
 #include "engine/rules/rule_marks.h"
 
@@ -395,7 +396,11 @@ enum sunder_err sunder_fact_apply(const struct sunder_state *state, struct sunde
     SUNDER_TRY(fact_of(&work));
     SUNDER_TRY(change_keys(&work, scope.name));
     SUNDER_TRY(change_history(&work));
-    return todo.change == SUNDER_FACT_CONFIRM ? SUNDER_OK : change_limits(&work, scope.name);
+    if (todo.change == SUNDER_FACT_CONFIRM) {
+        return SUNDER_OK;
+    }
+    SUNDER_TRY(change_limits(&work, scope.name));
+    return sunder_fact_sequences(state, record, &work.fact, todo.change, scope.name);
 }
 
 enum sunder_err sunder_fact_attempt(

@@ -45,6 +45,7 @@
 #define SUNDER_POLICY_CATALOGUE_MAX 8192
 #define SUNDER_POLICY_ENTITLE_MAX 4096
 #define SUNDER_RULE_DUTIES_MAX 64 /* Duties named by one rule: a bit set fits one word. */
+#define SUNDER_SEQUENCE_STEPS_MAX 16      /* Steps of one sequence; a person follows fewer. */
 #define SUNDER_EXPR_CHARS_MAX 4096
 #define SUNDER_EXPR_NODES_MAX 1024
 #define SUNDER_EXPR_DEPTH_MAX 32         /* Nesting of brackets, calls and `? :`. */

@@ -11,6 +11,7 @@
 #include "engine/model/limits.h"
 #include "engine/policy/policy_context.h"
 #include "engine/policy/policy_gate.h"
+#include "engine/policy/policy_sequence.h"
 
 /* One line of the catalogue: what an act means. NULL expressions are absent. */
 struct sunder_catalogue_entry {
@@ -48,6 +49,7 @@ enum sunder_rule_kind {
     SUNDER_RULE_LIMIT,
     SUNDER_RULE_GATE,
     SUNDER_RULE_CONDITION,
+    SUNDER_RULE_SEQUENCE,
 };
 
 enum sunder_per {
@@ -94,7 +96,13 @@ struct sunder_rule {
     uint32_t phases;
     uint32_t at_most;
 
-    struct sunder_duty_id before; /* requires: B */
+    struct sunder_duty_id before; /* requires: B; sequence: its last step, when that is a duty */
+
+    /* sequence */
+    struct sunder_sequence_step *steps;
+    uint32_t step_count;
+    bool along_information; /* else along one subject */
+    bool within_task;
 
     /* limit */
     enum sunder_aggregate aggregate;
@@ -144,6 +152,8 @@ struct sunder_policy {
     const struct sunder_rule_refs *rules_by_duty; /* duty_count + 0: rules whose D / before / of may hold the duty. */
     struct sunder_rule_refs rules_by_phase;       /* Separations over phases. */
     struct sunder_rule_refs rules_any;            /* Limits without `of`, and of attempts without attempts_of. */
+    const struct sunder_rule_refs *rules_by_label; /* By label of a step: sequences that end with it. */
+    struct sunder_sequence_needs sequences;        /* What fold keeps for them. */
     const uint8_t *asked; /* By duty: a SUNDER_ASKED_BIT per `per` under which a separation or requires asks for it. */
     struct sunder_history_free history; /* What rules without `per` ask for. */
     uint8_t asked_phases; /* The same for separations over phases. */
@@ -167,3 +177,9 @@ const struct sunder_rule *sunder_policy_rule(const struct sunder_policy *policy,
  * entries that share the tool's first segment. */
 uint32_t sunder_policy_match(const struct sunder_policy *policy, struct sunder_str tool, struct sunder_str action,
     uint16_t *ret_entries, uint32_t max);
+
+/* The index of a label among those that steps name; UINT32_MAX when none does. */
+uint32_t sunder_sequence_label(const struct sunder_policy *policy, struct sunder_str name);
+
+/* The space of the series that a sequence looks at. */
+uint16_t sunder_sequence_space(const struct sunder_policy *policy, const struct sunder_rule *rule);

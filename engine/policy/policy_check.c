@@ -2,6 +2,7 @@
 #include "engine/expr/expr_facts.h"
 #include "engine/policy/policy_parts.h"
 #include "engine/policy/policy_flow.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -41,6 +42,9 @@ static bool asks_for(const struct sunder_rule *rule, struct sunder_duty_id duty)
 /* Does the rule ask for a key when an act with this entry's duty comes? */
 static bool applies(const struct sunder_rule *rule, const struct sunder_catalogue_entry *entry)
 {
+    if (rule->kind == SUNDER_RULE_SEQUENCE) {
+        return policy_does_step(rule, entry);
+    }
     if (rule->kind == SUNDER_RULE_REQUIRES) {
         return rule->before.value == entry->duty.value || names_duty(rule, entry->duty);
     }
@@ -125,10 +129,11 @@ static void check_domain(struct policy_compile *c, const struct policy_draft *dr
     for (uint32_t i = 1; i < c->policy->domain_field_count && !alone; i++) {
         enum sunder_field field = c->policy->domain_fields[i];
         bool who = field == SUNDER_FIELD_AGENT || field == SUNDER_FIELD_PRINCIPAL;
-        bool fixed = (rule->per == SUNDER_PER_OBJECT && field == SUNDER_FIELD_OBJECT) ||
-                     (rule->per == SUNDER_PER_CASE && field == SUNDER_FIELD_CASE) ||
-                     (rule->per == SUNDER_PER_TASK && field == SUNDER_FIELD_TASK) ||
-                     (rule->by == SUNDER_ROLE_TASK && field == SUNDER_FIELD_TASK);
+        bool fixed =
+            (rule->per == SUNDER_PER_OBJECT && field == SUNDER_FIELD_OBJECT) ||
+            (rule->per == SUNDER_PER_CASE && field == SUNDER_FIELD_CASE) ||
+            (rule->per == SUNDER_PER_TASK && field == SUNDER_FIELD_TASK) ||
+            ((rule->by == SUNDER_ROLE_TASK || rule->within_task) && field == SUNDER_FIELD_TASK);
         if (rule->per == SUNDER_PER_EXPR && rule->per_expr != NULL) {
             fixed = (sunder_expr_reads(rule->per_expr) & SUNDER_FIELD_BIT(field)) != 0;
         }
@@ -239,6 +244,7 @@ void policy_check_whole(struct policy_compile *c)
         if (draft->rule.phases != 0) {
             check_phases(c, draft);
         }
+        policy_check_steps(c, draft);
         check_claims(c, draft);
         check_domain(c, draft);
     }

@@ -59,9 +59,8 @@ bool policy_read_labels(struct policy_compile *c,
     return known == count;
 }
 
-void policy_read_causes(struct policy_compile *c,
-    const struct sunder_doc *doc,
-    struct sunder_catalogue_entry *entry)
+void policy_read_causes(
+    struct policy_compile *c, const struct sunder_doc *doc, struct sunder_catalogue_entry *entry)
 {
     bool list = doc->kind == SUNDER_DOC_LIST;
     uint32_t count = list ? doc->count : 1;

@@ -174,7 +174,7 @@ static void build_any(struct policy_compile *c, struct policy_index *index)
 
 static bool refers(const struct sunder_rule *rule, uint32_t duty)
 {
-    if (rule->kind == SUNDER_RULE_REQUIRES) {
+    if (rule->kind == SUNDER_RULE_REQUIRES || rule->kind == SUNDER_RULE_SEQUENCE) {
         return rule->before.value == duty;
     }
     for (uint32_t i = 0; i < rule->duty_count; i++) {
@@ -281,6 +281,7 @@ void policy_build_index(struct policy_compile *c)
     build_other_rules(c);
     build_asked(c);
     policy_build_history(c);
+    policy_build_sequences(c);
     if (c->full) {
         return;
     }

@@ -39,5 +39,7 @@ void policy_build_index(struct policy_compile *c);
 
 /* Fills `history` of c->policy, whose rules are final. */
 void policy_build_history(struct policy_compile *c);
+/* Fills `sequences`, rules_by_label and keeps_labels of c->policy, whose rules are final. */
+void policy_build_sequences(struct policy_compile *c);
 
 struct sunder_str policy_first_segment(struct sunder_str tool);

@@ -22,6 +22,8 @@ void policy_compile_when(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
 void policy_compile_except(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *except);
+void policy_compile_sequence(
+    struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
 /* What the expressions of a rule ask the history for; comes after all of them. */
 void policy_compile_history(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *const *values);
@@ -44,7 +46,8 @@ enum policy_rule_key {
     POLICY_KEY_REQUIRES,
     POLICY_KEY_LIMIT,
     POLICY_KEY_GATE,
-    POLICY_KEY_CONDITION, /* The last that names a kind. */
+    POLICY_KEY_CONDITION,
+    POLICY_KEY_SEQUENCE, /* The last that names a kind. */
     POLICY_KEY_NAME,
     POLICY_KEY_DUTIES,
     POLICY_KEY_PHASES,
@@ -58,6 +61,8 @@ enum policy_rule_key {
     POLICY_KEY_OF,
     POLICY_KEY_ATTEMPTS_OF,
     POLICY_KEY_MAX,
+    POLICY_KEY_STEPS,
+    POLICY_KEY_ALONG,
     POLICY_KEY_PER,
     POLICY_KEY_BY,
     POLICY_KEY_WHEN,

@@ -32,8 +32,9 @@ struct policy_draft {
     struct sunder_rule rule;
     const struct sunder_doc *doc;
     const struct sunder_doc *name_doc;
-    const struct sunder_doc *per_doc;  /* NULL: the default. */
-    const struct sunder_doc *when_doc; /* NULL: no gate, no condition. */
+    const struct sunder_doc *per_doc;   /* NULL: the default. */
+    const struct sunder_doc *when_doc;  /* NULL: no gate, no condition. */
+    const struct sunder_doc *steps_doc; /* NULL: no sequence. */
     bool failed;
 };
 

@@ -10,7 +10,8 @@ enum {
     LIMIT = 4,
     GATE = 8,
     CONDITION = 16,
-    ALL_KINDS = 31
+    SEQUENCE = 32,
+    ALL_KINDS = 63
 };
 
 /* value: the kinds of rules that have the key. */
@@ -20,6 +21,7 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_LIMIT] = {POLICY_WORD("limit"), LIMIT, false},
     [POLICY_KEY_GATE] = {POLICY_WORD("gate"), GATE, false},
     [POLICY_KEY_CONDITION] = {POLICY_WORD("condition"), CONDITION, false},
+    [POLICY_KEY_SEQUENCE] = {POLICY_WORD("sequence"), SEQUENCE, false},
     [POLICY_KEY_NAME] = {POLICY_WORD("name"), SEPARATION | REQUIRES, false},
     [POLICY_KEY_DUTIES] = {POLICY_WORD("duties"), SEPARATION, false},
     [POLICY_KEY_PHASES] = {POLICY_WORD("phases"), SEPARATION, false},
@@ -33,20 +35,20 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_OF] = {POLICY_WORD("of"), LIMIT, false},
     [POLICY_KEY_ATTEMPTS_OF] = {POLICY_WORD("attempts_of"), LIMIT, false},
     [POLICY_KEY_MAX] = {POLICY_WORD("max"), LIMIT, false},
+    [POLICY_KEY_STEPS] = {POLICY_WORD("steps"), SEQUENCE, false},
+    [POLICY_KEY_ALONG] = {POLICY_WORD("along"), SEQUENCE, false},
     [POLICY_KEY_PER] = {POLICY_WORD("per"), ALL_KINDS, false},
     [POLICY_KEY_BY] = {POLICY_WORD("by"), ALL_KINDS, false},
     [POLICY_KEY_WHEN] = {POLICY_WORD("when"), GATE | CONDITION, false},
     [POLICY_KEY_REQUIRE] = {POLICY_WORD("require"), GATE, false},
     [POLICY_KEY_UNLESS] = {POLICY_WORD("unless"), ALL_KINDS, false},
     [POLICY_KEY_EXCEPT] = {POLICY_WORD("except"), ALL_KINDS, false},
-    [POLICY_KEY_WITHIN] = {POLICY_WORD("within"), SEPARATION | LIMIT | GATE | CONDITION, false},
+    [POLICY_KEY_WITHIN] =
+        {POLICY_WORD("within"), SEPARATION | LIMIT | GATE | CONDITION | SEQUENCE, false},
     [POLICY_KEY_THEN] = {POLICY_WORD("then"), ALL_KINDS, false},
     [POLICY_KEY_MODE] = {POLICY_WORD("mode"), ALL_KINDS, false},
     [POLICY_KEY_TAGS] = {POLICY_WORD("tags"), ALL_KINDS, false},
     [POLICY_KEY_APPROVALS] = {POLICY_WORD("approvals"), ALL_KINDS, false},
-    {POLICY_WORD("sequence"), ALL_KINDS, true},
-    {POLICY_WORD("steps"), ALL_KINDS, true},
-    {POLICY_WORD("along"), ALL_KINDS, true},
 };
 enum {
     RULE_WORD_COUNT = sizeof(rule_keys) / sizeof(rule_keys[0])
@@ -70,17 +72,8 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
     for (uint32_t i = 0; i < doc->count; i++) {
         const struct sunder_doc_entry *entry = &doc->entries[i];
         uint32_t key = key_of(entry->name);
-        if (key <= POLICY_KEY_CONDITION) {
+        if (key <= POLICY_KEY_SEQUENCE) {
             return rule_keys[key].value;
-        }
-        if (sunder_str_equal(entry->name, S("sequence"))) {
-            POLICY_SAY(c,
-                ERROR,
-                entry,
-                S("a `"),
-                entry->name,
-                S("` rule is not supported by this build yet"));
-            return 0;
         }
         separates = separates || key == POLICY_KEY_DUTIES || key == POLICY_KEY_PHASES ||
                     key == POLICY_KEY_DISTINCT;
@@ -98,7 +91,8 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
         POLICY_SAY(c,
             ERROR,
             doc,
-            S("this rule has no kind: `separation`, `requires`, `limit`, `gate` or `condition`"));
+            S("this rule has no kind: `separation`, `requires`, `limit`, `gate`, `condition` or "
+              "`sequence`"));
     }
     return 0;
 }
@@ -119,6 +113,7 @@ static const struct kind *kind_at(uint32_t bit)
         {LIMIT, SUNDER_RULE_LIMIT, POLICY_KEY_LIMIT, POLICY_WORD("limit")},
         {GATE, SUNDER_RULE_GATE, POLICY_KEY_GATE, POLICY_WORD("gate")},
         {CONDITION, SUNDER_RULE_CONDITION, POLICY_KEY_CONDITION, POLICY_WORD("condition")},
+        {SEQUENCE, SUNDER_RULE_SEQUENCE, POLICY_KEY_SEQUENCE, POLICY_WORD("sequence")},
     };
     uint32_t i = 0;
     while (i + 1 < sizeof(kinds) / sizeof(kinds[0]) && kinds[i].bit != bit) {
@@ -378,7 +373,7 @@ static void read_rule_parts(
         rule->unless =
             policy_read_expr(c, values[POLICY_KEY_UNLESS], POLICY_FIELDS_RULE, SUNDER_TYPE_BOOL);
     }
-    if (values[POLICY_KEY_WITHIN] != NULL && kind != REQUIRES) {
+    if (values[POLICY_KEY_WITHIN] != NULL && kind != REQUIRES && kind != SEQUENCE) {
         (void)policy_read_duration(c, values[POLICY_KEY_WITHIN], S("within"), &rule->within_ms);
     }
     if (kind == SEPARATION) {
@@ -387,6 +382,8 @@ static void read_rule_parts(
         policy_compile_requires(c, draft, values);
     } else if (kind == LIMIT) {
         policy_compile_limit(c, draft, values);
+    } else if (kind == SEQUENCE) {
+        policy_compile_sequence(c, draft, values);
     } else {
         policy_compile_when(c, draft, values);
     }

@@ -201,3 +201,5 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_requires(
 SUNDER_MUST_USE enum sunder_err sunder_judge_limit(
     struct sunder_judge *judge, const struct sunder_candidate *candidate);
 SUNDER_MUST_USE enum sunder_err sunder_judge_open(struct sunder_judge *judge, struct sunder_candidate *candidate);
+SUNDER_MUST_USE enum sunder_err sunder_judge_sequence(
+    struct sunder_judge *judge, const struct sunder_candidate *candidate);

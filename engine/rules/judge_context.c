@@ -2,6 +2,7 @@
 #include "engine/base/text.h"
 #include "engine/rules/firing.h"
 #include "engine/rules/judge_flow.h"
+#include "engine/rules/sequence.h"
 #include "engine/rules/rule_marks.h"
 
 /* Which of the intent's subjects a fact counts for. */
@@ -230,11 +231,25 @@ static bool applies(const struct sunder_judge *judge, const struct sunder_rule *
     if (rule->kind == SUNDER_RULE_REQUIRES) {
         return sunder_judge_has_duty(judge, rule->before.value);
     }
+    if (rule->kind == SUNDER_RULE_SEQUENCE) {
+        return sunder_judge_does_step(judge, &rule->steps[rule->step_count - 1]);
+    }
     if ((rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) || is_open(rule)) {
         return true;
     }
     for (uint32_t i = 0; i < rule->duty_count; i++) {
         if (sunder_judge_has_duty(judge, rule->duties[i].value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A sequence with a key of its own must know the key of the facts that may serve its earlier steps. */
+static bool serves_step(const struct sunder_judge *judge, const struct sunder_rule *rule)
+{
+    for (uint32_t i = 0; i + 1 < rule->step_count; i++) {
+        if (sunder_judge_does_step(judge, &rule->steps[i])) {
             return true;
         }
     }
@@ -254,7 +269,8 @@ static bool remembers(const struct sunder_judge *judge, const struct sunder_rule
         }
     }
     bool any = (need->any || need->agents) && judge->duty_count != 0;
-    return any || (rule->kind == SUNDER_RULE_REQUIRES && sunder_judge_has_duty(judge, rule->duties[0].value));
+    return any || serves_step(judge, rule) ||
+           (rule->kind == SUNDER_RULE_REQUIRES && sunder_judge_has_duty(judge, rule->duties[0].value));
 }
 
 static void mark_remembering(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
@@ -283,7 +299,8 @@ static enum sunder_err add_candidate(struct sunder_judge *judge, const struct su
     judge->candidate_count += 1;
     SUNDER_TRY(find_keys(judge, candidate));
     SUNDER_TRY(find_value(judge, candidate));
-    if (rule->by == SUNDER_ROLE_TASK && judge->event->task.at == NULL && !is_open(rule)) {
+    bool needs_task = rule->by == SUNDER_ROLE_TASK || rule->within_task;
+    if (needs_task && judge->event->task.at == NULL && !is_open(rule)) {
         return missing(judge, candidate, SUNDER_STR("task"));
     }
     return SUNDER_OK;
@@ -348,6 +365,7 @@ enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
     const struct sunder_policy *policy = judge->state.policy;
     struct sunder_rule_marks marks;
     sunder_rule_marks_of(policy, judge->duties, judge->duty_count, judge->phases, &marks);
+    sunder_judge_mark_labels(judge, &marks);
     mark_remembering(judge, &marks);
     uint32_t most = 0;
     for (uint32_t w = 0; w < (policy->rule_count + 63) / 64; w++) {

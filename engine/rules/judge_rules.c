@@ -15,7 +15,8 @@ static struct sunder_str rule_duty(const struct sunder_judge *judge, const struc
     if (rule->phases != 0) {
         return (struct sunder_str){0};
     }
-    if (rule->kind == SUNDER_RULE_REQUIRES) {
+    bool one = rule->kind == SUNDER_RULE_REQUIRES || rule->kind == SUNDER_RULE_SEQUENCE;
+    if (one && rule->before.value != SUNDER_DUTY_NONE.value) {
         return sunder_judge_duty_name(judge, rule->before.value);
     }
     for (uint32_t d = 0; d < judge->duty_count; d++) {
@@ -134,6 +135,8 @@ static enum sunder_err judge_candidate(struct sunder_judge *judge, struct sunder
     case SUNDER_RULE_GATE:
     case SUNDER_RULE_CONDITION:
         return sunder_judge_open(judge, candidate);
+    case SUNDER_RULE_SEQUENCE:
+        return sunder_judge_sequence(judge, candidate);
     case SUNDER_RULE_SEPARATION:
     case SUNDER_RULE_REQUIRES:
         break;

@@ -428,3 +428,42 @@ enum sunder_err sunder_series_latest(const struct sunder_state *state, const str
     *ret_list = (struct sunder_series_list){entries + places, (uint32_t)most - places};
     return SUNDER_OK;
 }
+
+/* The newest counting entry of the span below a position. */
+static bool last_below(const uint8_t *entries, uint32_t count, struct sunder_span span, uint64_t before,
+    struct sunder_series_entry *ret_entry)
+{
+    for (uint32_t i = count; i > 0; i--) {
+        struct sunder_series_entry entry = entry_at(entries, i - 1);
+        if (entry.position < before && !entry.released && in_span(&entry, span)) {
+            *ret_entry = entry;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum sunder_err sunder_series_before(const struct sunder_state *state, const struct sunder_series *series,
+    struct sunder_span span, uint64_t before, struct sunder_series_entry *ret_entry)
+{
+    struct head head;
+    SUNDER_TRY(head_get(state, series, &head));
+    if (last_below(head.tail, head.tail_count, span, before, ret_entry)) {
+        return SUNDER_OK;
+    }
+    uint32_t number = head.end;
+    struct sunder_span from = {INT64_MIN, before > INT64_MAX ? INT64_MAX : (int64_t)before - 1};
+    SUNDER_TRY(seek(state, series, &head, from, &number));
+    /* The chunk that reaches `before` may begin below it; all before that chunk is below. */
+    for (number = number == head.end ? number : number + 1; number > head.first; number--) {
+        struct chunk chunk;
+        SUNDER_TRY(chunk_get(state, series, number - 1, &chunk));
+        if (chunk.counting != 0 && last_below(chunk.entries, CHUNK_ENTRIES, span, before, ret_entry)) {
+            return SUNDER_OK;
+        }
+        if (entry_at(chunk.entries, 0).time_ms <= span.since_ms) {
+            break;
+        }
+    }
+    return SUNDER_ERR_NOT_FOUND;
+}

@@ -19,7 +19,7 @@
 #define SUNDER_ELEMENT_AGENTS 0xfffeu
 #define SUNDER_ELEMENT_LIMIT 0xffffu
 
-/* Names a series. key: at most SUNDER_IDENTIFIER_BYTES_MAX bytes, may be empty. */
+/* Names a series. key: at most SUNDER_IDENTIFIER_BYTES_MAX bytes (and four, see sequence.h), may be empty. */
 struct sunder_series {
     uint32_t domain;
     uint16_t space;
@@ -63,6 +63,11 @@ SUNDER_MUST_USE enum sunder_err sunder_series_total(const struct sunder_state *s
 /* Finds the counting fact of the span with the lowest position; *ret_found is false when there is none. */
 SUNDER_MUST_USE enum sunder_err sunder_series_first(const struct sunder_state *state,
     const struct sunder_series *series, struct sunder_span span, bool *ret_found,
+    struct sunder_series_entry *ret_entry);
+
+/* Finds the latest counting fact of the span with a position below `before`. SUNDER_ERR_NOT_FOUND: there is none. */
+SUNDER_MUST_USE enum sunder_err sunder_series_before(const struct sunder_state *state,
+    const struct sunder_series *series, struct sunder_span span, uint64_t before,
     struct sunder_series_entry *ret_entry);
 
 /* Entries in the arena, oldest first. */

@@ -422,6 +422,14 @@ static void rule_story(
     case SUNDER_RULE_CONDITION:
         fprintf(out, "when %.*s", TEXT(sunder_expr_source(rule->when)));
         break;
+    case SUNDER_RULE_SEQUENCE:
+        fputs(rule->along_information ? "what was learnt must not lead through"
+                                      : "nobody goes through",
+            out);
+        break;
+    }
+    for (uint32_t i = 0; i < rule->step_count; i++) {
+        fprintf(out, "%s%.*s", i == 0 ? " " : ", then ", TEXT(rule->steps[i].text));
     }
     for (uint32_t i = 0; i < rule->duty_count; i++) {
         fprintf(out, "%s%.*s", i == 0 ? " " : ", ", TEXT(policy->duties[rule->duties[i].value]));

@@ -67,8 +67,7 @@ static void assert_names(struct sunder_strs names, const char *expected)
 {
     const char *text = "";
     for (uint32_t i = 0; i < names.count; i++) {
-        text = rig_text(
-            "%s%s%.*s", text, i == 0 ? "" : " ", (int)names.at[i].len, names.at[i].at);
+        text = rig_text("%s%s%.*s", text, i == 0 ? "" : " ", (int)names.at[i].len, names.at[i].at);
     }
     assert_string_equal(text, expected);
 }
@@ -139,8 +138,14 @@ static void a_parent_gives_what_was_stored_with_it(void **state)
 
     assert_allowed(act("i4", "bot:2", "look", ",\"parents\":[\"i1\"]"), "internal");
     assert_allowed(act("i5", "bot:3", "look", ",\"parents\":[\"i2\",\"i2\"]"), "internal pii");
-    assert_names(rig_intent(rig, "i6", "bot:4", data_of("look", ",\"parents\":[\"i5\"]")).records[0].parents, "i5");
-    (void)rig_send(rig, "outcome", "o", "gate", "{\"tenant\":\"acme\",\"intent\":\"i2\",\"result\":\"failed\"}");
+    assert_names(
+        rig_intent(rig, "i6", "bot:4", data_of("look", ",\"parents\":[\"i5\"]")).records[0].parents,
+        "i5");
+    (void)rig_send(rig,
+        "outcome",
+        "o",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i2\",\"result\":\"failed\"}");
     assert_allowed(act("i7", "bot:5", "look", ",\"parents\":[\"i2\"]"), "internal pii");
 }
 
@@ -155,7 +160,8 @@ static void a_parent_that_was_no_act_is_refused(void **state)
 
     out = observe("o1", "bot:1", "look", ",\"parents\":[\"i1\"]");
     assert_int_equal(out.records[0].finding_count, 1);
-    assert_true(sunder_str_equal(out.records[0].findings[0].code, SUNDER_STR("observed_incomplete")));
+    assert_true(
+        sunder_str_equal(out.records[0].findings[0].code, SUNDER_STR("observed_incomplete")));
     assert_true(sunder_str_equal(out.records[0].findings[0].field, SUNDER_STR("i1")));
     assert_allowed(act("i3", "bot:2", "look", ",\"parents\":[\"o1\"]"), "");
 }
@@ -174,10 +180,13 @@ static void the_end_of_a_task_clears_its_labels_and_not_the_agents(void **state)
 {
     (void)state;
     rig = rig_create(rig_policy(POLICY));
-    (void)rig_send(rig, "task", "t1", "erp", "{\"tenant\":\"acme\",\"task\":\"T-1\",\"state\":\"opened\"}");
+    (void)rig_send(
+        rig, "task", "t1", "erp", "{\"tenant\":\"acme\",\"task\":\"T-1\",\"state\":\"opened\"}");
     assert_allowed(act("i1", "bot:1", "read", ",\"task\":\"T-1\""), "");
-    (void)rig_send(rig, "task", "t2", "erp", "{\"tenant\":\"acme\",\"task\":\"T-1\",\"state\":\"ended\"}");
-    assert_int_equal(rig_count_rows(rig, SUNDER_TABLE_LABEL), 2); /* the agent's and the intent's own */
+    (void)rig_send(
+        rig, "task", "t2", "erp", "{\"tenant\":\"acme\",\"task\":\"T-1\",\"state\":\"ended\"}");
+    assert_int_equal(
+        rig_count_rows(rig, SUNDER_TABLE_LABEL), 2); /* the agent's and the intent's own */
 
     struct sunder_outputs out = observe("o1", "bot:2", "note", ",\"task\":\"T-1\"");
     assert_labels(&out, "internal");
@@ -190,10 +199,14 @@ static void what_was_done_without_being_allowed_teaches_all_the_same(void **stat
 {
     (void)state;
     rig = rig_create(rig_policy(EXCUSED));
-    struct sunder_outputs out =
-        act("i1", "bot:1", "look", ",\"labels\":[\"vip\"],\"credential\":\"key:1\",\"task\":\"T-1\"");
+    struct sunder_outputs out = act(
+        "i1", "bot:1", "look", ",\"labels\":[\"vip\"],\"credential\":\"key:1\",\"task\":\"T-1\"");
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit:none");
-    out = rig_send(rig, "outcome", "o", "gate", "{\"tenant\":\"acme\",\"intent\":\"i1\",\"result\":\"executed\"}");
+    out = rig_send(rig,
+        "outcome",
+        "o",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i1\",\"result\":\"executed\"}");
     assert_false(out.dead_letter);
 
     assert_allowed(act("i2", "bot:2", "note", ",\"credential\":\"key:1\""), "internal vip");
@@ -214,7 +227,8 @@ static void claimed_labels_excuse_nothing_wherever_they_come_from(void **state)
     assert_labels(&out, "internal pii");
 
     assert_allowed(act("i4", "bot:1", "read", ""), "internal pii");
-    assert_allowed(act("i5", "bot:1", "look", ""), "internal pii"); /* The catalogue gave it to i4. */
+    assert_allowed(
+        act("i5", "bot:1", "look", ""), "internal pii"); /* The catalogue gave it to i4. */
 }
 
 /* Ten labels that begin with a text. */
@@ -232,11 +246,15 @@ static void an_act_beyond_the_labels_that_can_be_kept_is_refused(void **state)
     (void)state;
     rig = rig_create(rig_policy(POLICY));
     for (uint32_t i = 0; i < 6; i++) {
-        struct sunder_outputs out = act(rig_text("i%u", i), "bot:1", "look", rig_text(",\"labels\":[%s]", ten("a", 10 + (10 * i))));
+        struct sunder_outputs out = act(rig_text("i%u", i),
+            "bot:1",
+            "look",
+            rig_text(",\"labels\":[%s]", ten("a", 10 + (10 * i))));
         rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
     }
 
-    struct sunder_outputs out = act("j1", "bot:1", "look", rig_text(",\"labels\":[%s]", ten("b", 10)));
+    struct sunder_outputs out =
+        act("j1", "bot:1", "look", rig_text(",\"labels\":[%s]", ten("b", 10)));
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:labels");
     assert_int_equal(out.records[0].labels.count, SUNDER_HOLDER_LABELS_MAX);
     out = act("j2", "bot:1", "read", ",\"labels\":[\"b1\",\"b2\",\"b3\",\"b4\"]");
@@ -254,7 +272,8 @@ static void own_labels_have_a_bound(void **state)
     rig = rig_create(rig_policy(POLICY));
     const char *thirty = rig_text("%s,%s,%s", ten("a", 0), ten("b", 0), ten("c", 0));
 
-    struct sunder_outputs out = act("i1", "bot:1", "read", rig_text(",\"labels\":[%s,\"x\"]", thirty));
+    struct sunder_outputs out =
+        act("i1", "bot:1", "read", rig_text(",\"labels\":[%s,\"x\"]", thirty));
     rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
     out = act("i2", "bot:2", "read", rig_text(",\"labels\":[%s,\"x\",\"y\"]", thirty));
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:labels");
@@ -265,7 +284,10 @@ static void an_observed_act_that_does_not_fit_marks_whom_it_teaches(void **state
     (void)state;
     rig = rig_create(rig_policy(POLICY));
     for (uint32_t i = 0; i < 7; i++) {
-        struct sunder_outputs out = observe(rig_text("o%u", i), "bot:1", "look", rig_text(",\"task\":\"T-1\",\"labels\":[%s]", ten("a", 10 + (10 * i))));
+        struct sunder_outputs out = observe(rig_text("o%u", i),
+            "bot:1",
+            "look",
+            rig_text(",\"task\":\"T-1\",\"labels\":[%s]", ten("a", 10 + (10 * i))));
         assert_int_equal(out.records[0].finding_count, i < 6 ? 0 : 1);
     }
 
@@ -287,7 +309,9 @@ static void an_act_has_the_duties_that_it_causes(void **state)
 {
     (void)state;
     rig = rig_create(rig_policy(EFFECTS));
-    struct sunder_outputs out = rig_intent(rig, "i1", "bot:1",
+    struct sunder_outputs out = rig_intent(rig,
+        "i1",
+        "bot:1",
         "{\"tenant\":\"acme\",\"tool\":\"queue\",\"action\":\"put\",\"object\":\"C9\"}");
     rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
     assert_names(out.records[0].duties, "queue.put sync write");
@@ -302,7 +326,9 @@ static void a_reason_shows_how_the_duty_is_caused(void **state)
     rig = rig_create(rig_policy(EFFECTS));
     assert_allowed(act("i1", "bot:1", "read", ",\"object\":\"C9\""), "");
 
-    struct sunder_outputs out = rig_intent(rig, "i2", "bot:1",
+    struct sunder_outputs out = rig_intent(rig,
+        "i2",
+        "bot:1",
         "{\"tenant\":\"acme\",\"tool\":\"queue\",\"action\":\"put\",\"object\":\"C9\"}");
 
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "separation:see-and-act");
@@ -310,24 +336,31 @@ static void a_reason_shows_how_the_duty_is_caused(void **state)
     assert_true(sunder_str_ends_with(message, SUNDER_STR("; queue.put causes sync causes write")));
     out = act("i3", "bot:1", "write", ",\"object\":\"C9\"");
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "separation:see-and-act");
-    assert_false(sunder_str_ends_with(out.records[0].reasons[0].message, SUNDER_STR("causes write")));
+    assert_false(
+        sunder_str_ends_with(out.records[0].reasons[0].message, SUNDER_STR("causes write")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_act_tells_what_it_carries_and_gains, setup, teardown),
-        cmocka_unit_test_setup_teardown(agent_task_and_credential_pass_on_what_an_allowed_act_had, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            agent_task_and_credential_pass_on_what_an_allowed_act_had, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_denied_teaches_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parent_gives_what_was_stored_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parent_that_was_no_act_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_policy_without_labels_keeps_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_end_of_a_task_clears_its_labels_and_not_the_agents, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_was_done_without_being_allowed_teaches_all_the_same, setup, teardown),
-        cmocka_unit_test_setup_teardown(claimed_labels_excuse_nothing_wherever_they_come_from, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_act_beyond_the_labels_that_can_be_kept_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_end_of_a_task_clears_its_labels_and_not_the_agents, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_was_done_without_being_allowed_teaches_all_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            claimed_labels_excuse_nothing_wherever_they_come_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_act_beyond_the_labels_that_can_be_kept_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(own_labels_have_a_bound, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_observed_act_that_does_not_fit_marks_whom_it_teaches, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_observed_act_that_does_not_fit_marks_whom_it_teaches, setup, teardown),
         cmocka_unit_test_setup_teardown(an_act_has_the_duties_that_it_causes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reason_shows_how_the_duty_is_caused, setup, teardown),
     };

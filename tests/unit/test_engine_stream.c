@@ -72,7 +72,21 @@
     "rules:\n"                                                                                     \
     "  - {separation: pay, duties: [create, submit, confirm], at_most: 2,\n"                       \
     "     unless: \"'pii' in labels\"}\n"                                                          \
-    "  - {limit: many, count: true, of: read, by: [agent], within: 5s, max: 20}\n"
+    "  - {limit: many, count: true, of: read, by: [agent], within: 5s, max: 20}\n"                 \
+    "  - {sequence: learnt, steps: [\"label:secret\", create, \"label:internal\", confirm],\n"     \
+    "     along: information, within: 10s}\n"                                                      \
+    "  - {sequence: told, steps: [read, \"label:draft\", submit], along: information, per: "       \
+    "object,\n"                                                                                    \
+    "     within: task, then: escalate}\n"                                                         \
+    "  - {sequence: kept, steps: [audit, \"label:vip\"], along: information, per: \"'k' + "        \
+    "args.k\",\n"                                                                                  \
+    "     within: 20s, then: revoke}\n"                                                            \
+    "  - {sequence: drop, steps: [create, \"label:pii\", confirm], along: subject, per: object,\n" \
+    "     by: [agent, principal], within: 15s}\n"                                                  \
+    "  - {sequence: same, steps: [submit, submit, audit], along: subject, by: [actor, task],\n"    \
+    "     within: task, mode: shadow}\n"                                                           \
+    "  - {sequence: own, steps: [\"label:vip\", confirm], along: subject, per: args.k,\n"          \
+    "     by: [credential], within: 30s, then: alert}\n"
 
 const char STREAM_POLICY_FLOW[] =
     "sunder: 1\nname: flow\nauthority: open\ntenant: payload\nhorizon: 20s\n" STREAM_FLOW;
