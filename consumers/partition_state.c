@@ -24,6 +24,7 @@ static const struct sunder_store_table TABLES[] = {
     {SUNDER_TABLE_SERIES, "series"},
     {SUNDER_TABLE_MEMBER, "member"},
     {SUNDER_TABLE_LABEL, "label"},
+    {SUNDER_TABLE_CREDENTIAL, "credential"},
 };
 _Static_assert(sizeof TABLES / sizeof TABLES[0] == SUNDER_TABLE_END - 1, "every table has a name");
 

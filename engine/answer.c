@@ -2,6 +2,7 @@
 
 #include "engine/base/decimal.h"
 #include "engine/base/text.h"
+#include "engine/rules/credential.h"
 
 static bool is_copied(enum sunder_event_kind kind)
 {
@@ -229,20 +230,50 @@ enum sunder_err sunder_answer_act(const struct sunder_step *step, struct sunder_
     return measures(judge, record);
 }
 
-enum sunder_err sunder_answer_full(const struct sunder_step *step, struct sunder_decision *record)
+static enum sunder_err add_findings(const struct sunder_step *step, struct sunder_decision *record,
+    const struct sunder_finding *more, uint32_t count)
 {
-    struct sunder_finding *list =
-        SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_finding, record->finding_count + 1);
+    struct sunder_finding *list = SUNDER_ARENA_NEW(
+        step->judge.state.arena, struct sunder_finding, (size_t)record->finding_count + count);
     if (list == NULL) {
         return SUNDER_ERR_FULL;
     }
     if (record->finding_count != 0) {
         memcpy(list, record->findings, record->finding_count * sizeof *list);
     }
-    list[record->finding_count] = (struct sunder_finding){.code = SUNDER_STR("limit_reached")};
+    memcpy(list + record->finding_count, more, count * sizeof *list);
     record->findings = list;
-    record->finding_count += 1;
+    record->finding_count += count;
     return SUNDER_OK;
+}
+
+enum sunder_err sunder_answer_full(const struct sunder_step *step, struct sunder_decision *record)
+{
+    const struct sunder_judge *judge = &step->judge;
+    struct sunder_finding full = {.code = SUNDER_STR("limit_reached")};
+    if (sunder_judge_is_full(judge)) {
+        SUNDER_TRY(add_findings(step, record, &full, 1));
+    }
+    full.field = SUNDER_STR("labels");
+    return judge->flow.full ? add_findings(step, record, &full, 1) : SUNDER_OK;
+}
+
+enum sunder_err sunder_answer_shared(const struct sunder_step *step, struct sunder_decision *record)
+{
+    const struct sunder_judge *judge = &step->judge;
+    if (judge->event->credential.at == NULL) {
+        return SUNDER_OK;
+    }
+    struct sunder_use use = {
+        .domain = judge->domain_id, .agent = judge->names[0].id, .agent_text = judge->event->agent};
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        bool used = (judge->subjects[i].roles & SUNDER_ROLE_CREDENTIAL) != 0;
+        use.credential = used && i != 0 ? judge->names[i].id : use.credential;
+    }
+    const struct sunder_finding *shared = NULL;
+    uint32_t count = 0;
+    SUNDER_TRY(sunder_credential_findings(&judge->state, &use, &shared, &count));
+    return count == 0 ? SUNDER_OK : add_findings(step, record, shared, count);
 }
 
 enum sunder_err sunder_answer_reasons(const struct sunder_step *step,

@@ -30,9 +30,12 @@ SUNDER_MUST_USE enum sunder_err sunder_answer_dead(
 SUNDER_MUST_USE enum sunder_err sunder_answer_claims(const struct sunder_step *step, struct sunder_decision *record);
 SUNDER_MUST_USE enum sunder_err sunder_answer_act(const struct sunder_step *step, struct sunder_decision *record);
 
-/* Adds the finding that the act counts, but not all of it could be held: fold saturates its keys (S31). */
+/* Adds the findings that the act counts, but not all of it could be held, if so: fold saturates its keys (S31). */
 SUNDER_MUST_USE enum sunder_err sunder_answer_full(
     const struct sunder_step *step, struct sunder_decision *record);
+
+/* Adds finding shared_credential (S14), where the act is the first of its agent that is seen with the credential. */
+SUNDER_MUST_USE enum sunder_err sunder_answer_shared(const struct sunder_step *step, struct sunder_decision *record);
 
 /* Turns the judge's reason list into an array. */
 SUNDER_MUST_USE enum sunder_err sunder_answer_reasons(const struct sunder_step *step,

@@ -53,7 +53,7 @@ static enum sunder_err watch(const struct sunder_step *step, struct sunder_decis
     record->scope = judge->scope;
     record->would_be = record->verdict;
     record->verdict = SUNDER_VERDICT_ALLOW;
-    return sunder_judge_is_full(judge) ? sunder_answer_full(step, record) : SUNDER_OK;
+    return sunder_answer_full(step, record);
 }
 
 /* Gives the decision with the reasons that there are. stage: where judgement ended. */
@@ -71,6 +71,9 @@ static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool earl
     record.shadow_count = judge->shadow_count;
     record.verdict = verdict_of(record.reasons, record.reason_count);
     SUNDER_TRY(watch(step, &record));
+    if (stage == 8 && !early) {
+        SUNDER_TRY(sunder_answer_shared(step, &record));
+    }
     if (record.verdict == SUNDER_VERDICT_ESCALATE) {
         SUNDER_TRY(wanted(step, &record));
     }

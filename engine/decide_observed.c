@@ -57,7 +57,7 @@ static enum sunder_err findings(const struct sunder_step *step, const struct sun
                 sunder_text(judge->state.arena, rule->name, SUNDER_STR(":"), rule->value_text)));
         }
     }
-    return sunder_judge_is_full(judge) ? sunder_answer_full(step, record) : SUNDER_OK;
+    return sunder_answer_full(step, record);
 }
 
 enum sunder_err sunder_decide_observed(struct sunder_step *step)
@@ -81,6 +81,7 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_candidates(judge));
     SUNDER_TRY(sunder_judge_gates(judge));
     SUNDER_TRY(findings(step, &trouble, &record));
+    SUNDER_TRY(sunder_answer_shared(step, &record));
     SUNDER_TRY(sunder_answer_act(step, &record));
     SUNDER_TRY(sunder_answer_give(step, &record));
     judge->reasons = NULL;

@@ -1,6 +1,6 @@
 #include "engine/engine.h"
 #include "engine/fold_label.h"
-#include "engine/rules/judge.h"
+#include "engine/rules/credential.h"
 
 #include "engine/base/decimal.h"
 
@@ -88,6 +88,9 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
             SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->subjects[i].id, &name));
             record.subjects[i] = name.id;
         }
+        if (sunder_str_equal(decision->subjects[i].id, decision->credential)) {
+            record.credential = i;
+        }
     }
     SUNDER_TRY(sunder_duty_ids(&fold->state, decision->duties, &record.duties, &record.duty_count));
     SUNDER_TRY(record_measures(fold, &record));
@@ -104,6 +107,23 @@ static bool saturates(const struct sunder_decision *decision)
         }
     }
     return false;
+}
+
+/* Who was seen with a credential (S14). */
+static enum sunder_err note_use(const struct fold *fold, const struct sunder_record *record, bool seen)
+{
+    bool fact = record->state != SUNDER_FACT_NONE;
+    if (record->credential == 0 || (!seen && !fact)) {
+        return SUNDER_OK;
+    }
+    struct sunder_use use = {
+        .domain = fold->domain,
+        .credential = record->subjects[record->credential],
+        .agent = record->subjects[0],
+        .agent_text = record->agent,
+    };
+    return sunder_credential_note(
+        &fold->state, &use, seen, fact ? record->intent : (struct sunder_str){0});
 }
 
 /* Whether anything in state will lead to the position: a rule's evidence, a label's origin, or the idempotency key. */
@@ -135,6 +155,7 @@ static enum sunder_err fold_decision(const struct fold *fold)
         SUNDER_TRY(sunder_record_refer(&fold->state, &record));
     }
     SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record, saturates(decision)));
+    SUNDER_TRY(note_use(fold, &record, record.reached_rules));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
         SUNDER_TRY(sunder_name_intern(&fold->state, fold->scope.tenant, decision->agent, &agent));
@@ -159,6 +180,7 @@ static enum sunder_err fold_observed(const struct fold *fold)
         sunder_record_index_observed(&fold->state, fold->domain, record.intent, record.position));
     bool marks = saturates(fold->record);
     SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record, marks));
+    SUNDER_TRY(note_use(fold, &record, true));
     struct sunder_fact_work work = {
         .change = SUNDER_FACT_ADD, .saturate = marks, .judged = fold->record->judged};
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
@@ -174,6 +196,7 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     SUNDER_TRY(sunder_record_remember(&fold->state, record, true));
     SUNDER_TRY(sunder_record_refer(&fold->state, record));
     SUNDER_TRY(sunder_fold_late_labels(&fold->state, fold->scope, decided, record));
+    SUNDER_TRY(note_use(fold, record, false));
     struct sunder_fact_work work = {.change = SUNDER_FACT_ADD};
     return sunder_fact_apply(&fold->state, fold->scope, record, work);
 }

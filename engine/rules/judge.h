@@ -160,11 +160,10 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_scopes(struct sunder_judge *judge);
 /* Whether what denies or escalates only would: a scope says so, and nobody is quarantined. */
 bool sunder_judge_watches(const struct sunder_judge *judge);
 
-/* Whether the act is more than can be held of it: its chain, objects, cases, labels, duties, or what rules take of it. */
+/* Whether the act is more than can be held of it, labels apart: its chain, objects, cases, duties, or what rules take of it. */
 static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
 {
-    return judge->chain_full || judge->acts_full || judge->flow.full || judge->rules_full ||
-           judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
+    return judge->chain_full || judge->acts_full || judge->rules_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
 }
 
 /* Stage 6: required context, purposes, entitlements. */

@@ -56,6 +56,7 @@ enum {
     FLAG_LATE = 4, /* its fact does not stand where it was decided */
     FLAG_CURRENCY = 8,
     FLAG_RULES = 16, /* measures or keys of rules */
+    FLAG_CREDENTIAL = 32,
 };
 
 static uint8_t flags_of(const struct sunder_record *record)
@@ -63,7 +64,8 @@ static uint8_t flags_of(const struct sunder_record *record)
     bool late = record->decided_position != record->position || record->decided_ms != record->fact_ms;
     return (uint8_t)((record->reached_rules ? FLAG_REACHED_RULES : 0) | (record->has_amount ? FLAG_AMOUNT : 0) |
                      (late ? FLAG_LATE : 0) | (record->currency.at != NULL ? FLAG_CURRENCY : 0) |
-                     (record->measure_count + record->rule_key_count != 0 ? FLAG_RULES : 0));
+                     (record->measure_count + record->rule_key_count != 0 ? FLAG_RULES : 0) |
+                     (record->credential != 0 ? FLAG_CREDENTIAL : 0));
 }
 
 /* Everything but domain and intent id, which the key of an INTENT row tells. */
@@ -74,6 +76,9 @@ static void write_body(struct sunder_out *out, const struct sunder_record *recor
     sunder_out_u8(out, (uint8_t)record->verdict);
     sunder_out_u8(out, (uint8_t)record->state);
     sunder_out_u8(out, record->phases);
+    if ((flags & FLAG_CREDENTIAL) != 0) {
+        sunder_out_u8(out, (uint8_t)record->credential);
+    }
     sunder_out_u64(out, record->position);
     sunder_out_i64(out, record->fact_ms);
     if ((flags & FLAG_LATE) != 0) {
@@ -238,6 +243,7 @@ static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct s
     record->verdict = (enum sunder_verdict)sunder_in_u8(in);
     record->state = (enum sunder_fact_state)sunder_in_u8(in);
     record->phases = sunder_in_u8(in);
+    record->credential = (flags & FLAG_CREDENTIAL) != 0 ? sunder_in_u8(in) : 0;
     record->position = sunder_in_u64(in);
     record->fact_ms = sunder_in_i64(in);
     record->decided_position = (flags & FLAG_LATE) != 0 ? sunder_in_u64(in) : record->position;

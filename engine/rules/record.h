@@ -41,6 +41,7 @@ struct sunder_record {
     struct sunder_str task;
     uint32_t *subjects;
     uint32_t subject_count;
+    uint32_t credential; /* its place among subjects; 0: none, since the agent stands there */
     struct sunder_strs objects;
     struct sunder_strs cases;
     uint16_t *duties;

@@ -14,6 +14,7 @@
  *   KEY      domain id, space, key                    facts under a key      (key_row.h)
  *   SERIES   domain id, space, class, subject, element, key[, chunk]         (series.h)
  *   MEMBER   domain id, space, subject, key           counting facts of a member of a key with many
+ *   CREDENTIAL  domain id, 0, credential id | 1, credential id, agent id   who was seen with it (credential.h)
  *   LABEL    domain id, holder, id | 0, RECORD, position   labels and their origins   (label.h)
  *
  * A position is the offset of the source record at its home. Numbers in keys are big-endian, so that keys sort as numbers.
@@ -38,6 +39,7 @@ enum sunder_table {
     SUNDER_TABLE_SERIES,
     SUNDER_TABLE_MEMBER,
     SUNDER_TABLE_LABEL,
+    SUNDER_TABLE_CREDENTIAL,
     SUNDER_TABLE_END,
 };
 

@@ -31,7 +31,8 @@ static const struct sunder_store_table TABLES[] = {{SUNDER_TABLE_COUNTER, "count
     {SUNDER_TABLE_KEY, "key"},
     {SUNDER_TABLE_SERIES, "series"},
     {SUNDER_TABLE_MEMBER, "member"},
-    {SUNDER_TABLE_LABEL, "label"}};
+    {SUNDER_TABLE_LABEL, "label"},
+    {SUNDER_TABLE_CREDENTIAL, "credential"}};
 
 static double cpu_seconds(void)
 {

@@ -30,6 +30,7 @@ static const struct sunder_store_table TABLES[] = {
     {SUNDER_TABLE_SERIES, "series"},
     {SUNDER_TABLE_MEMBER, "member"},
     {SUNDER_TABLE_LABEL, "label"},
+    {SUNDER_TABLE_CREDENTIAL, "credential"},
 };
 
 static struct sunder_arena new_arena(size_t size)
