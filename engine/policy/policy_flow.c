@@ -212,7 +212,45 @@ static void check_effects(struct policy_compile *c)
     }
 }
 
+static bool is_step(const struct policy_compile *c, struct sunder_str label)
+{
+    for (uint32_t i = 0; i < c->draft_count; i++) {
+        const struct sunder_rule *rule = &c->drafts[i].rule;
+        for (uint32_t s = 0; s < rule->step_count; s++) {
+            if (sunder_str_equal(rule->steps[s].label, label) && rule->steps[s].label.at != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Labels are for sequences, or for conditions, which may name them in any way. */
+static void check_labels(struct policy_compile *c)
+{
+    if ((c->policy->reads & SUNDER_FIELD_BIT(SUNDER_FIELD_LABELS)) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
+        const struct sunder_strs lists[2] = {entry->labels, entry->gains};
+        for (uint32_t k = 0; k < lists[0].count + lists[1].count; k++) {
+            bool gained = k >= lists[0].count;
+            struct sunder_str label = gained ? lists[1].at[k - lists[0].count] : lists[0].at[k];
+            if (!is_step(c, label)) {
+                POLICY_SAY(c,
+                    NOTE,
+                    &c->catalogue->items[i],
+                    S("no step of a sequence and no expression looks at the label `"),
+                    label,
+                    S("`"));
+            }
+        }
+    }
+}
+
 void policy_check_flow(struct policy_compile *c)
 {
     check_effects(c);
+    check_labels(c);
 }

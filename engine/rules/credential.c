@@ -52,7 +52,7 @@ static enum sunder_err users_get(
         user->bits = sunder_in_u8(&in);
         room = sunder_row_text(&in, state->arena, &user->fact) && room;
         if (!room) {
-            return SUNDER_ERR_FULL;
+            return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
         }
     }
     ret_users->count = count;

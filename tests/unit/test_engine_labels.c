@@ -1,4 +1,4 @@
-/* Labels (S16, S24): who learns what from whom, and what is told; effects further down (S23). */
+/* Labels (S16, S24): who learns what from whom, and what is told; effects further down (S23); credentials in several hands (S14). */
 #include "tests/unit/test_engine_fixture.h"
 
 #define HEAD "sunder: 1\nname: p\nauthority: open\ntenant: payload\n"
@@ -340,6 +340,76 @@ static void a_reason_shows_how_the_duty_is_caused(void **state)
         sunder_str_ends_with(out.records[0].reasons[0].message, SUNDER_STR("causes write")));
 }
 
+/* The subjects and intents of findings shared_credential, as "a2=i2 a1". */
+static void assert_shared(const struct sunder_outputs *out, const char *expected)
+{
+    const char *text = "";
+    for (uint32_t i = 0; i < out->records[0].finding_count; i++) {
+        const struct sunder_finding *it = &out->records[0].findings[i];
+        assert_true(sunder_str_equal(it->code, SUNDER_STR("shared_credential")));
+        text = rig_text("%s%s%.*s%s%.*s",
+            text,
+            i == 0 ? "" : " ",
+            (int)it->subject.len,
+            it->subject.at,
+            it->intent.at == NULL ? "" : "=",
+            (int)it->intent.len,
+            it->intent.at == NULL ? "" : it->intent.at);
+    }
+    assert_string_equal(text, expected);
+}
+
+/* S14 */
+static void a_credential_in_other_hands_is_told_once_for_each(void **state)
+{
+    (void)state;
+    rig = rig_create(rig_policy(EXCUSED));
+    const char *key = ",\"credential\":\"key:1\"";
+    struct sunder_outputs out =
+        act("i1", "a2", "look", key); /* denied by a rule: seen, but no fact */
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit:none");
+    assert_shared(&out, "");
+    out = act("i2", "a1", "note", key);
+    assert_shared(&out, "a2");
+    out = act("i3", "a1", "note", key);
+    assert_shared(&out, "");
+    out = act("i4", "a3", "unknown", key); /* refused before the rules: not seen */
+    assert_shared(&out, "");
+    out = act("i5", "a4", "note", ",\"credential\":\"key:2\"");
+    assert_shared(&out, "");
+    (void)rig_send(rig,
+        "outcome",
+        "o1",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i1\",\"result\":\"executed\"}");
+    (void)rig_send(rig,
+        "outcome",
+        "o2",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i2\",\"result\":\"failed\"}");
+    out = act("i6", "a3", "note", key);
+    assert_shared(&out, "a1=i2 a2=i1");
+    out = observe("i7", "a5", "note", key);
+    assert_shared(&out, "a1=i2 a2=i1 a3=i6");
+}
+
+static void a_finding_names_the_first_agents_and_each_later_one_is_told_once(void **state)
+{
+    (void)state;
+    rig = rig_create(rig_policy(POLICY));
+    for (uint32_t i = 0; i < SUNDER_CREDENTIAL_AGENTS_MAX + 3; i++) {
+        struct sunder_outputs out =
+            act(rig_text("i%u", i), rig_text("bot:%u", i), "note", ",\"credential\":\"key:1\"");
+        uint32_t others = i < SUNDER_CREDENTIAL_AGENTS_MAX ? i : SUNDER_CREDENTIAL_AGENTS_MAX;
+        assert_int_equal(out.records[0].finding_count, others);
+    }
+    for (uint32_t i = 0; i < SUNDER_CREDENTIAL_AGENTS_MAX + 3; i++) {
+        struct sunder_outputs out =
+            act(rig_text("j%u", i), rig_text("bot:%u", i), "note", ",\"credential\":\"key:1\"");
+        assert_int_equal(out.records[0].finding_count, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +433,10 @@ int main(void)
             an_observed_act_that_does_not_fit_marks_whom_it_teaches, setup, teardown),
         cmocka_unit_test_setup_teardown(an_act_has_the_duties_that_it_causes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reason_shows_how_the_duty_is_caused, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_credential_in_other_hands_is_told_once_for_each, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_finding_names_the_first_agents_and_each_later_one_is_told_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
