@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ops/cli/cli_json.h"
 #include "ops/cli/render.h"
@@ -98,6 +99,41 @@ static void duty_write(void *ctx, struct sunder_str duty)
     page->count = 1;
 }
 
+/* Duties of the catalogue that the rule's condition names in quotes, each once. */
+static void quoted_write(struct page *page)
+{
+    struct sunder_str when = sunder_doc_member_text(page->rule, "when");
+    const struct sunder_doc *catalogue = sunder_doc_member(page->root, "catalogue");
+    for (uint32_t i = 0; catalogue != NULL && catalogue->kind == SUNDER_DOC_LIST &&
+                         i < catalogue->count && when.at != NULL;
+         i++) {
+        struct sunder_str duty = sunder_doc_member_text(&catalogue->items[i], "duty");
+        bool again = false;
+        for (uint32_t k = 0; k < i && !again; k++) {
+            again = sunder_str_equal(duty, sunder_doc_member_text(&catalogue->items[k], "duty"));
+        }
+        bool named = false;
+        for (uint32_t at = 1; at + duty.len < when.len && !again && !named; at++) {
+            char before = when.at[at - 1];
+            named = (before == '\'' || before == '"') && when.at[at + duty.len] == before &&
+                    memcmp(when.at + at, duty.at, duty.len) == 0;
+        }
+        if (named) {
+            duty_write(page, duty);
+        }
+    }
+}
+
+/* Every duty that the rule is about. */
+static void duties_write(struct page *page)
+{
+    page->count = 0;
+    sunder_rule_duties(page->rule, duty_write, page);
+    if (page->count == 0) {
+        quoted_write(page);
+    }
+}
+
 static const char *mode_text(struct sunder_str mode)
 {
     if (sunder_str_equal(mode, SUNDER_STR("shadow"))) {
@@ -131,7 +167,7 @@ static void text_write(struct page *page, const struct sunder_policy_doc *doc, c
     fputc('\n', page->out);
     sunder_rule_picture(page->out, page->rule);
     fputs("\n  what brings these duties\n", page->out);
-    sunder_rule_duties(page->rule, duty_write, page);
+    duties_write(page);
     if (page->count == 0) {
         fputs("    it names none: it looks at every act\n", page->out);
     }
@@ -174,7 +210,7 @@ static void json_write(struct page *page, const char *path)
         free(text);
     }
     fputs(",\"duties\":[", page->out);
-    sunder_rule_duties(page->rule, duty_write, page);
+    duties_write(page);
     fputs("]}\n", page->out);
 }
 

@@ -377,6 +377,19 @@ static void limit_picture(FILE *out, const struct sunder_doc *rule)
     }
 }
 
+static void gate_picture(FILE *out, const struct sunder_doc *rule, const char *fallback)
+{
+    struct sunder_str then = sunder_doc_member_text(rule, "then");
+    bool asks = then.at == NULL ? strcmp(fallback, "escalate") == 0 : is(then, "escalate");
+    fprintf(out, "    act --> %.*s ?\n", TEXT(sunder_doc_member_text(rule, "when")));
+    fprintf(out,
+        "              yes, or it cannot be told --> %s\n"
+        "              no                        --> passes this rule\n",
+        asks                ? "a person decides"
+        : is(then, "alert") ? "passes, and is told"
+                            : "denied");
+}
+
 void sunder_rule_picture(FILE *out, const struct sunder_doc *rule)
 {
     struct sunder_str kind = {0};
@@ -390,6 +403,8 @@ void sunder_rule_picture(FILE *out, const struct sunder_doc *rule)
         order_picture(out, rule, is(kind, "requires"));
     } else if (is(kind, "limit")) {
         limit_picture(out, rule);
+    } else {
+        gate_picture(out, rule, is(kind, "gate") ? "escalate" : "deny");
     }
 }
 

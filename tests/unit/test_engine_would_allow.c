@@ -331,6 +331,91 @@ static void what_is_refused_before_the_rules_tells_nothing(void **state)
     rig_destroy(&rig);
 }
 
+/* A deny for which two changes together are found, and the event it answers. */
+static struct sunder_decision two_changes(struct rig *rig, const struct sunder_event **ret_event)
+{
+    (void)rig_intent(rig, "i1", "bot:1", ACT("create") ",\"principal\":\"user:ana\"}");
+    *ret_event =
+        rig_event(rig, "intent", "asked", "bot:1", ACT("submit") ",\"principal\":\"user:ana\"}");
+    struct sunder_outputs out;
+    assert_int_equal(
+        sunder_decide(rig->policy, &rig->view, *ret_event, &rig->arena, &out), SUNDER_OK);
+    assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_DENY);
+    return out.records[0];
+}
+
+static void a_read_that_fails_is_an_error_and_no_answer(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(rig_policy(HEAD PAIR));
+    const struct sunder_event *event = NULL;
+    const struct sunder_decision deny = two_changes(rig, &event);
+    rig->fail = SUNDER_ERR_IO;
+    enum sunder_err err = SUNDER_ERR_IO;
+    uint32_t failed = 0;
+    for (uint64_t n = 1; err != SUNDER_OK; n++) {
+        struct sunder_decision decision = deny;
+        rig->gets = 0;
+        rig->fail_get = n;
+        err = sunder_would_allow(rig->policy, &rig->view, event, &rig->arena, &decision);
+        assert_true(err == SUNDER_OK || err == SUNDER_ERR_IO);
+        assert_int_equal(decision.would_allow_count, err == SUNDER_OK ? 2 : 0);
+        failed += err != SUNDER_OK;
+    }
+    assert_true(failed > 20); /* Every read of every trial. */
+    rig_destroy(&rig);
+}
+
+static void without_room_there_is_no_answer(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(rig_policy(HEAD PAIR));
+    const struct sunder_event *event = NULL;
+    const struct sunder_decision deny = two_changes(rig, &event);
+    enum sunder_err err = SUNDER_ERR_FULL;
+    for (size_t room = 0; err != SUNDER_OK; room += 509) {
+        assert_true(room < TRIAL_BYTES);
+        struct sunder_decision decision = deny;
+        struct sunder_arena small = sunder_arena_of(trial_arena.memory, room);
+        err = sunder_would_allow(rig->policy, &rig->view, event, &small, &decision);
+        assert_true(err == SUNDER_OK || err == SUNDER_ERR_FULL);
+        assert_int_equal(decision.would_allow_count, err == SUNDER_OK ? 2 : 0);
+    }
+    rig_destroy(&rig);
+}
+
+static void the_search_is_bounded(void **state)
+{
+    (void)state;
+    /* Nothing helps, and there is much to try. */
+    struct rig *rig = rig_create(rig_policy(HEAD
+        "  - {separation: pair, duties: [create, submit], per: tenant, by: [task], within: 900s}\n"
+        "  - {limit: none, count: true, of: submit, by: [task], max: 0}\n"));
+    for (uint32_t i = 0; i < 30; i++) {
+        rig->now_ms += 1000;
+        (void)rig_intent(rig, rig_text("i%u", i), "bot:1", ACT("create") ",\"task\":\"T-1\"}");
+    }
+    const struct sunder_event *event = rig_event(rig,
+        "intent",
+        "asked",
+        "bot:1",
+        ACT("submit") ",\"task\":\"T-1\",\"principal\":\"user:ana\",\"credential\":\"c:1\","
+                      "\"delegation\":[\"bot:2\",\"bot:3\",\"bot:4\",\"bot:5\",\"bot:6\"]}");
+    rig->gets = 0;
+    struct sunder_outputs out;
+    assert_int_equal(sunder_decide(rig->policy, &rig->view, event, &rig->arena, &out), SUNDER_OK);
+    uint64_t once = rig->gets;
+    assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_DENY);
+    assert_int_equal(
+        sunder_would_allow(rig->policy, &rig->view, event, &rig->arena, &out.records[0]),
+        SUNDER_OK);
+    assert_int_equal(out.records[0].would_allow_count, 0);
+    /* Trials read about as much as the judgement itself. */
+    assert_true(rig->gets > 20 * once);
+    assert_true(rig->gets < (SUNDER_WOULD_ALLOW_TRIALS_MAX + 1) * 2 * once);
+    rig_destroy(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +427,9 @@ int main(void)
         cmocka_unit_test(people_and_another_party_together),
         cmocka_unit_test(a_decision_tells_only_when_the_policy_discloses),
         cmocka_unit_test(what_is_refused_before_the_rules_tells_nothing),
+        cmocka_unit_test(a_read_that_fails_is_an_error_and_no_answer),
+        cmocka_unit_test(without_room_there_is_no_answer),
+        cmocka_unit_test(the_search_is_bounded),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
