@@ -89,7 +89,7 @@ class Node:
 class Parser:
     def __init__(self, text):
         self.tokens, self.at = tokens_of(text), 0
-        self.reads, self.scope = set(), []
+        self.reads, self.asks, self.scope = set(), set(), []
 
     def peek(self, ahead=0):
         kind, text = self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
@@ -200,6 +200,9 @@ class Parser:
         """A method or a macro; its bracket is open."""
         if name in MACROS:
             return self.macro(target, name)
+        if name in ("has", "count", "sum", "agents"):
+            kind, text = self.tokens[self.at]
+            self.asks.add(literal_text(text) if kind == "string" else "*")
         if name == "sum":  # A field's name, not its value.
             if self.name() != "amount":
                 raise ParseError("history.sum takes amount")
@@ -410,13 +413,14 @@ def comprehension(name, source, variable, parts):
 
 
 class Expr:
-    """A compiled expression; `text` as written, `reads` the fields that it names."""
+    """A compiled expression; `text` as written, `reads` the fields that it names, `asks` the duties that it asks history
+    for, "*" for any."""
 
     def __init__(self, text):
         self.text = text
         parser = Parser(text)
         self.run = parser.whole()
-        self.reads = parser.reads
+        self.reads, self.asks = parser.reads, parser.asks
 
     def value(self, context):
         return read(self.run(Env(context)))

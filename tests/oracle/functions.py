@@ -301,7 +301,7 @@ class History:
         return len(self.facts) if duty is None else sum(1 for fact in self.facts if need(duty, str) in fact.act.duties)
 
     def sum(self):
-        return Dec(sum(fact.act.amount for fact in self.facts if fact.act.amount is not None))
+        return Dec(sum(max(0, fact.act.amount or 0) for fact in self.facts))
 
     def agents(self):
         return sorted({fact.act.agent for fact in self.facts}, key=lambda name: name.encode())

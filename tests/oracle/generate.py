@@ -58,10 +58,10 @@ PLAIN = ["amount > 19.5", "tier == 'high' && confidence < 0.8", "duty == '{D}' &
          "confidence < 0.6 || amount > 100.0", "has(confidence) && confidence < 0.6", "principal == 'user:ana@acme.example'"]
 LABELLED = ["'pii' in labels", "'vip' in labels", "'secret' in labels && duty == '{D}'", "size(labels) > 1", "!('vip' in labels)",
             "'can:db' in labels || 'pii' in labels"]
-PAST = ["history.count('{D}') >= 2", "history.sum(amount) + amount > 50.0", "!history.has(duty)", "agent in history.agents()",
+PAST = ["history.count('{D}') >= 2", "history.sum(amount) + amount > 50.0", "!history.has('{D}')", "agent in history.agents()",
         "history.since(duration('10s')).count('{D}') >= 1", "duty == '{D}' && history.has('{D}')",
         "history.agents().size() > 1", "history.since(duration('1m')).sum(amount) >= 20.0 && amount > 1.0",
-        "history.count(duty) > 0 && object == 'vendor/V1'", "confidence < 0.6 && history.count('{D}') > 0"]
+        "history.count('{D}') > 0 && object == 'vendor/V1'", "confidence < 0.6 && history.count('{D}') > 0"]
 FULL = ["args.total > 100", "args.list.exists(x, x > 2)", "args.list.all(x, x < 3)", "duties.exists(d, d.startsWith('payment'))",
         "delegation.all(d, d != principal)", "task.purpose == 'pay-invoice'", "has(task.principal)", "amount * 2 > 25.0",
         "args.n % 2 == 1", "args.total - 10 > 0", "cel.bind(t, args.total, t > 10 && t < 200)", "string(amount).size() > 3",
@@ -70,7 +70,7 @@ FULL = ["args.total > 100", "args.list.exists(x, x > 2)", "args.list.all(x, x < 
         "now > timestamp('2023-11-14T22:13:50Z')", "args.nested.b.size() > 1", "args.list[1] == 2", "args.list.map(x, x * 2)[0] > 2",
         "args.list.filter(x, x != 2).size() == 1", "args.list.exists_one(x, x == 1)", "'a' in args.nested",
         "args.path.indexOf('/') > 0 && args.path.substring(0, 2) == 'db'", "[1, 2, 3].exists(n, n == args.n)",
-        "sets.intersects(duties, ['{D}', 'none'])", "args.obj.replace('vendor/', '') == 'V1'", "1 / int(args.c) == 0",
+        "sets.intersects(duties, ['{D}', 'none'])", "tool.replace('p', 'q') == 'qay'", "1 / int(args.c) == 0",
         "args.list == [1, 2, 3]", "size(args.to) > size(args.path) + 5", "args.flag", "!args.flag && args.kind in ['x', 'y']",
         "int(args.c) > 1 || args.total > 1000", "args.k.upperAscii() == 'K1'", "args.total == 10", "args.zz == 1 && false",
         "now - timestamp('1970-01-01T00:00:00Z') > duration('100s')", "args.n == '1'", "double(args.n) > 1.5"]
@@ -290,13 +290,13 @@ class PolicyMaker:
         rng = self.rng
         kind = name.split("-")[1]
         rule = {kind: name, "when": self.expression("plain", "plain", "labels", "history", "history", "cel", "cel")}
-        if "history" in rule["when"]:
+        if "history" in rule["when"] or self.domain != "tenant":
             by, per = self.by(0.5), self.per(none=True)
-            if by is not None:
+            if by is not None and "history" in rule["when"]:
                 rule["by"] = by
             if per is not None:
                 rule["per"] = per
-            if self.chance(0.3):
+            if self.chance(0.3) and "history" in rule["when"]:
                 rule["within"] = rng.choice(WINDOWS)
         if kind == "gate" and self.chance(0.25):
             rule["require"] = rng.sample(["task", "purpose", "confidence", "case", "credential", "amount"], rng.choice([1, 2]))

@@ -15,7 +15,8 @@ class Act:
         self.duties, self.phases, self.objects, self.cases = [], [], [], []
         self.measures = {}        # limit -> number or text that counts
         self.measure_texts = {}   # limit -> what the record says; `sum: amount` is in the record already
-        self.rule_keys = {}       # rule -> key, for `per` expressions
+        self.keys = {}            # rule -> key, for `per` expressions
+        self.rule_keys = {}       # those of them that later acts ask for, or that the act is counted under
         self.left_out = set()     # rules whose keys and values have no room: not judged, not counted by them
         self.missing = {}         # rule -> field of context_missing
         self.amount = self.credential = None

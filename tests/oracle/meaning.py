@@ -202,12 +202,16 @@ def serves(act, step):
 
 
 def keyed(rule, act):
-    """Whether an act needs a key for a rule: it is judged by it, or counts for it later."""
+    """Whether an act counts for a rule, so that its key is told: a step of it, or asked for in its history."""
+    if any(duty in rule.asks or "*" in rule.asks for duty in act.duties):
+        return True
+    if rule.kind in ("gate", "condition"):
+        return False
     if rule.kind == "requires":
         return rule.needs in act.duties or rule.before in act.duties
     if rule.kind == "sequence":
         return any(serves(act, step) for step in rule.steps)
-    return bool(act.duties) if rule.kind in ("gate", "condition") else applies(rule, act)
+    return applies(rule, act)
 
 
 def shared_elements(rule, act):
@@ -235,17 +239,20 @@ def extra_of(rule, act, key=None):
 def put_rule_values(act, event, policy):
     """rule_keys, measures, and what is missing for rules that apply."""
     for rule in policy.rules:
-        if not keyed(rule, act):
+        gate = rule.kind in ("gate", "condition")
+        if not (keyed(rule, act) or gate and act.duties):
             continue
         context = Context(event, act, extra_of(rule, act), act.labels)
         if rule.per_expr:
             try:
                 value = rule.per_expr.value(context)
                 if isinstance(value, str) and 1 <= len(value.encode("utf-8")) <= KEY_BYTES_MAX:
-                    act.rule_keys[rule.name] = value
+                    act.keys[rule.name] = value
+                    if keyed(rule, act):
+                        act.rule_keys[rule.name] = value
             except ExprError:
                 pass
-        if rule.kind in ("gate", "condition") or not applies(rule, act):
+        if gate or not applies(rule, act):
             continue
         missing = act.missing.setdefault(rule.name, set())
         if rule.per is not None and not keys_of(rule, act):
@@ -317,7 +324,7 @@ def keys_of(rule, act):
         return [act.task] if act.task is not None else []
     if rule.per == "tenant":
         return [act.tenant]
-    return [act.rule_keys[rule.name]] if rule.name in act.rule_keys else []
+    return [act.keys[rule.name]] if rule.name in act.keys else []
 
 
 def understand(event, tenant, domain, policy):
@@ -346,5 +353,6 @@ def leave_out(act, policy):
         if used > policy.limits["INTENT_RULE_TEXTS_MAX"]:
             act.left_out.add(name)
             act.rule_keys.pop(name, None)
+            act.keys.pop(name, None)
             if act.measure_texts.pop(name, None) is not None:
                 act.measures.pop(name, None)

@@ -306,7 +306,7 @@ class Oracle:
     def _gates(self, event, act, domain, late):
         """What gates miss; late ones read `history` and are judged in stage 8."""
         for rule in self.policy.rules:
-            if rule.kind == "gate" and ("history" in rule.reads) == late:
+            if rule.kind == "gate" and ("history" in rule.when.reads) == late:
                 act.missing[rule.name] = {f"{rule.name}:{field}" for field in judge_gate(rule, act, event, domain).missing}
 
     def _stop(self, stage, problems, shadow=()):

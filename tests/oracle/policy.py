@@ -106,6 +106,7 @@ class Rule:
         words = ("object", "case", "task", "tenant", None)
         self.per_expr = None if self.per in words else Expr(self.per)
         self.reads = set().union(*(one.reads for one in self._expressions()))
+        self.asks = set().union(*(one.asks for one in self._expressions()))
 
     def _expressions(self):
         return [one for one in (getattr(self, "when", None), self.unless) if one] + [one.when for one in self.excepts]

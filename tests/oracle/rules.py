@@ -45,6 +45,8 @@ def history(rule, act, domain, party, key):
     """What `history` is for a subject and key under test: counting facts with duties, within the rule's window."""
     if rule.per is not None and key is None:
         return Absent(rule.per)
+    if party is None:
+        return Absent("task") if rule.by == ["task"] else History([], domain.now)
     facts = since(facts_of(party, domain), domain.now, rule.within)
     return History([fact for fact in facts if fact.counts and fact.act.duties and has_key(rule, fact, key)], domain.now)
 
@@ -126,7 +128,8 @@ def candidates(rule, act, domain, party, step):
 def complete(rule, act, domain, party, key):
     """For each step the fact that serves it, None for the new act itself; or None when the sequence is not complete."""
     task, now = act.recorded_task, domain.now
-    over = rule.in_task and task is not None and (task.ended or task.expires is not None and now >= task.expires)
+    over = rule.in_task and (act.task is None or task is not None and (
+        task.ended or task.expires is not None and now >= task.expires))
     doing, fact, out = act, None, [None]
     more = not rule.steps[-1].startswith("label:")  # Who does a duty step may serve the label steps right before it.
     for step in reversed(rule.steps[:-1]):
@@ -173,10 +176,8 @@ def combinations(rule, act):
 
 def judge_gate(rule, act, event, domain):
     out, seen = Judged(), set()
-    for party, key, extra in combinations(rule, act):
-        past = Absent("history") if "history" in rule.reads and party is None \
-            else history(rule, act, domain, party, key) if "history" in rule.reads else None
-        extra["history"] = past
+    for party, key, extra in combinations(rule, act) if act.duties else ():
+        extra["history"] = history(rule, act, domain, party, key) if "history" in rule.reads else None
         fires, absent = rule.when.outcome(Context(event, act, extra, act.labels))
         if absent is not None and rule.kind == "gate":
             out.missing.append(absent)
