@@ -26,6 +26,7 @@ struct search {
     bool subjects;               /* the history is read */
     struct sunder_str no_key;    /* how the key that the act lacks is called */
     uint8_t stage;
+    bool decided;                /* the (subject, key) of `at` has fired */
 };
 
 static bool reads(const struct sunder_rule *rule, enum sunder_field field)
@@ -189,8 +190,8 @@ static enum sunder_err first_reason(const struct search *search, bool errors, st
     return reason->message.at == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
 }
 
-/* One combination. *ret_decided: its (subject, key) has fired, and the rest of it need not be looked at. */
-static enum sunder_err judge_one(struct search *search, bool *ret_decided)
+/* One combination. */
+static enum sunder_err judge_one(struct search *search)
 {
     struct sunder_judge *judge = search->judge;
     struct sunder_candidate *candidate = search->candidate;
@@ -202,7 +203,6 @@ static enum sunder_err judge_one(struct search *search, bool *ret_decided)
         .keys = rule->per == SUNDER_PER_NONE ? NULL : candidate->keys,
         .key = search->at[PART_KEY],
     };
-    *ret_decided = false;
     set_fields(search);
     sunder_history_set(&place, search->no_key);
     struct sunder_value value;
@@ -215,7 +215,7 @@ static enum sunder_err judge_one(struct search *search, bool *ret_decided)
     if (errors && fault.absent && rule->kind == SUNDER_RULE_GATE) {
         return tell_missing(search, fault.path);
     }
-    if (!errors && !value.boolean) {
+    if ((!errors && !value.boolean) || search->decided) {
         return SUNDER_OK;
     }
     bool excused = false;
@@ -223,7 +223,7 @@ static enum sunder_err judge_one(struct search *search, bool *ret_decided)
     if (excused) {
         return SUNDER_OK;
     }
-    *ret_decided = true;
+    search->decided = true;
     bool first = false;
     struct sunder_str subject =
         search->subjects ? search->lookers[search->at[PART_SUBJECT]].text : (struct sunder_str){0};
@@ -242,9 +242,13 @@ static enum sunder_err judge_when(struct sunder_judge *judge, struct sunder_cand
     start(&search);
     bool more = search.counts[PART_SUBJECT] != 0;
     while (more) {
-        bool decided = false;
-        SUNDER_TRY(judge_one(&search, &decided));
-        more = next(&search, decided ? PART_DUTY : PART_COUNT);
+        uint32_t subject = search.at[PART_SUBJECT];
+        uint32_t key = search.at[PART_KEY];
+        SUNDER_TRY(judge_one(&search));
+        /* A gate tells all that it lacks, so it looks at the rest of what has fired. */
+        bool skip = search.decided && candidate->rule->kind != SUNDER_RULE_GATE;
+        more = next(&search, skip ? PART_DUTY : PART_COUNT);
+        search.decided = search.decided && subject == search.at[PART_SUBJECT] && key == search.at[PART_KEY];
     }
     return candidate->firing->fired ? tell_required(&search) : SUNDER_OK;
 }

@@ -70,7 +70,7 @@ static enum sunder_err sums(struct sunder_judge *judge)
         const struct sunder_candidate *candidate = &judge->candidates[i];
         const struct sunder_rule *rule = candidate->rule;
         bool sum = rule->kind == SUNDER_RULE_LIMIT && rule->aggregate == SUNDER_AGGREGATE_SUM &&
-                   rule->mode == SUNDER_MODE_ENFORCE && !candidate->missing;
+                   rule->mode == SUNDER_MODE_ENFORCE && !candidate->missing && !candidate->silent;
         if (!sum) {
             continue;
         }

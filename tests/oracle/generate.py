@@ -47,7 +47,8 @@ OBJECT_EXPRESSIONS = ["'vendor/' + args.v", "args.obj", "has(args.obj) ? args.ob
 CASE_EXPRESSIONS = ["args.po", "'PO-' + args.c"]
 PER_EXPRESSIONS = ["args.k", "agent + '/' + tool", "currency", "args.obj", "string(args.n)"]
 UNLESS = ["amount < 20.0", "tier != 'high'", "object == 'vendor/V1'", "case == 'PO-1'", "principal == 'user:ana@acme.example'",
-          "depth > 1", "confidence > 0.5", "phase == 'observe'", "amount + args.total <= 50.0", "has(args.kind) && args.kind == 'x'", "duty == 'payment.submit' && amount < 12.6"]
+          "depth > 1", "confidence > 0.5", "phase == 'observe'", "amount + args.total <= 50.0", "'vip' in labels",
+          "has(args.kind) && args.kind == 'x'", "duty == 'payment.submit' && amount < 12.6"]
 DISTINCTS = ["args.k", "tool", "args.obj", "string(args.n)", "agent"]
 LABELS = ["pii", "secret", "vip"]
 GAINS = ["can:db", "pii", "secret"]

@@ -225,7 +225,7 @@ def extra_of(rule, act, key=None):
     elif rule.kind == "requires":
         named = [rule.before] if rule.before in act.duties else []
     elif rule.kind == "sequence":
-        named = [duty for duty in act.duties if duty == rule.steps[-1]]
+        named = [duty for duty in act.duties if duty == rule.steps[-1] or rule.steps[-1].startswith("label:")]
     else:
         of = getattr(rule, "of", None)
         named = [duty for duty in act.duties if of is None or duty in of]

@@ -157,7 +157,7 @@ class Policy:
         rules = [Rule(rule, raw.get("approvals")) for rule in raw.get("rules") or []]
         rules.sort(key=lambda rule: rule.name.encode("utf-8"))
         self.rules = [rule for rule in rules if rule.mode != "off"]
-        self.keeps_labels = self._keeps_labels(rules)
+        self.keeps_labels = self._keeps_labels(self.rules)
 
     def _keeps_labels(self, rules):
         """Whether anything asks for labels; else nothing is inherited (S16)."""

@@ -43,10 +43,12 @@ def evidence(pairs):
 
 def history(rule, act, domain, party, key):
     """What `history` is for a subject and key under test: counting facts with duties, within the rule's window."""
+    if party is None and rule.by == ["task"]:
+        return Absent("task")
     if rule.per is not None and key is None:
         return Absent(rule.per)
     if party is None:
-        return Absent("task") if rule.by == ["task"] else History([], domain.now)
+        return History([], domain.now)
     facts = since(facts_of(party, domain), domain.now, rule.within)
     return History([fact for fact in facts if fact.counts and fact.act.duties and has_key(rule, fact, key)], domain.now)
 

@@ -550,8 +550,6 @@ def test_S14_a_second_agent_with_one_credential_is_a_finding(decide):
 
     def finding(subject, first):
         return {"code": "shared_credential", "subject": subject, "intent": first}
-    if not records[1]["data"].get("findings") and "engine" in records[1]["data"]:
-        pytest.skip("the engine does not tell shared credentials yet")
     assert [record["data"].get("findings") for record in records] == [
         None, [finding("b", "i1")], None, None, [finding("a", "i2"), finding("b", "i1")],
         [finding("a", "i2"), finding("b", "i1"), finding("d", "i5")]]
@@ -667,6 +665,24 @@ def test_S20_history_of_the_subject_under_the_key(decide):
           (intent("i5", "a", "read", amount="0.000001", at=10_000), "escalate spent@user:of-a"),
           (intent("i6", "a", "read", None, amount="0", at=10_000), "deny many@a"),
           (intent("i7", "b", "read", at=10_000), "deny context_missing:spent:amount"))
+
+
+def test_S20_a_gate_tells_every_field_that_it_lacks(decide):
+    rules = "rules:\n  - {gate: g, when: \"case == 'C1' || confidence < 0.5\", require: [credential]}\n"
+    check(decide, policy(rules, catalogue=CATALOGUE + "  - {tool: t, action: bind, duty: bind, case: args.c}\n"),
+          (intent("i1", "a", "read", case="C1"), "deny context_missing:g:credential"),
+          (intent("i2", "a", "bind", args={"c": "C2"}), "deny context_missing:g:confidence"),
+          (intent("i3", "a", "read", case="C1", credential="c"), "allow"),
+          (intent("i4", "a", "read", case="C2"), "deny context_missing:g:confidence context_missing:g:credential"))
+
+
+def test_S20_a_limit_whose_exception_reads_history_judges_its_own_duties_only(decide):
+    rules = "rules:\n  - {limit: cap, sum: amount, currency: EUR, of: payment.submit, by: agent, per: args.k, max: '10', " \
+        "unless: \"history.count('customer.read') > 0\"}\n"
+    check(decide, policy(rules),
+          (intent("i1", "a", "read", args={"k": "x"}), "allow"),
+          (intent("i2", "a", "submit", amount="20", currency="EUR", args={"k": "x"}), "allow"),
+          (intent("i3", "a", "submit", amount="20", currency="EUR", args={"k": "y"}), "deny cap@a/y"))
 
 
 def test_S20_exceptions_end_to_the_millisecond(decide):

@@ -14,8 +14,7 @@ def read_limits(path):
     """Bounds from limits.h, read as text: {name without SUNDER_: int}."""
     with open(path, encoding="utf-8") as file:
         found = re.findall(r"^#define\s+SUNDER_(\w+)[\s\\]+(\d+)\b", file.read(), flags=re.MULTILINE)
-    known = {"HOLDER_LABELS_MAX": 64, "LABEL_ORIGINS_MAX": 16, "CREDENTIAL_AGENTS_MAX": 16}
-    return {**known, **{name: int(value) for name, value in found}}
+    return {name: int(value) for name, value in found}
 
 
 class Num:
