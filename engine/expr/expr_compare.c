@@ -3,14 +3,19 @@
 
 typedef struct sunder_cel_value V;
 
+/* Why a comparison decides nothing. */
+static const char *undecided(struct expr_run *run)
+{
+    const char *fault = expr_spend(run, 0);
+    return fault != NULL ? fault : "a number in it has no exact value";
+}
+
 const char *expr_eq(struct expr_run *run, const V *args, uint32_t count, V *ret_value)
 {
     (void)count;
-    bool deep = args[0].kind == SUNDER_CEL_LIST || args[0].kind == SUNDER_CEL_MAP;
-    const char *fault = deep ? expr_spend(run, args[0].count) : NULL;
-    enum expr_equality found = expr_equal(&args[0], &args[1]);
+    enum expr_equality found = expr_equal(run, &args[0], &args[1]);
     *ret_value = expr_bool(found == EXPR_EQUAL);
-    return fault != NULL || found != EXPR_UNDECIDED ? fault : "a number in it has no exact value";
+    return found == EXPR_UNDECIDED ? undecided(run) : NULL;
 }
 
 const char *expr_ne(struct expr_run *run, const V *args, uint32_t count, V *ret_value)
@@ -93,7 +98,7 @@ const char *expr_in(struct expr_run *run, const V *args, uint32_t count, V *ret_
     const char *fault = expr_spend(run, args[1].count);
     for (uint32_t i = 0; i < args[1].count && fault == NULL; i++) {
         V item = sunder_cel_item(&args[1], i);
-        enum expr_equality equal = expr_equal(&args[0], &item);
+        enum expr_equality equal = expr_equal(run, &args[0], &item);
         if (equal == EXPR_EQUAL) {
             *ret_value = expr_bool(true);
             return NULL;
@@ -101,7 +106,7 @@ const char *expr_in(struct expr_run *run, const V *args, uint32_t count, V *ret_
         unknown = unknown || equal == EXPR_UNDECIDED;
     }
     *ret_value = expr_bool(false);
-    return unknown ? "a number in it has no exact value" : fault;
+    return fault == NULL && unknown ? undecided(run) : fault;
 }
 
 /* The position that a number means: a whole one. */
@@ -116,7 +121,7 @@ static bool position_of(const V *index, int64_t *ret_position)
         as_int = expr_int(index->uinteger > INT64_MAX ? INT64_MAX : (int64_t)index->uinteger);
     }
     *ret_position = as_int.integer;
-    return as_int.kind == SUNDER_CEL_INT && expr_equal(&as_int, index) == EXPR_EQUAL;
+    return as_int.kind == SUNDER_CEL_INT && expr_equal(NULL, &as_int, index) == EXPR_EQUAL;
 }
 
 const char *expr_index(struct expr_run *run, const V *args, uint32_t count, V *ret_value)

@@ -144,7 +144,7 @@ bool expr_check_history(struct expr_compile *c, struct expr_node *node)
         return !value;
     }
     if ((c->schema->allowed & SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY)) == 0) {
-        EXPR_FAIL(c, node->start, S("`history` is not supported by this build yet"));
+        EXPR_FAIL(c, node->start, S("`history` cannot be read here"));
         return true;
     }
     struct sunder_history_call call = {.kind = calls[i].kind, .sum = SUNDER_FIELD_COUNT};

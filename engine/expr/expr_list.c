@@ -38,11 +38,11 @@ const char *expr_concat_lists(struct expr_run *run, const V *args, uint32_t coun
     return expr_spend(run, ret_value->count);
 }
 
-static bool has_item(const V *list, const V *item)
+static bool has_item(struct expr_run *run, const V *list, const V *item)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         V other = sunder_cel_item(list, i);
-        if (expr_equal(&other, item) == EXPR_EQUAL) {
+        if (expr_equal(run, &other, item) == EXPR_EQUAL) {
             return true;
         }
     }
@@ -56,7 +56,8 @@ static const char *count_shared(struct expr_run *run, const V *a, const V *b, ui
     const char *fault = expr_spend(run, (uint64_t)a->count * b->count);
     for (uint32_t i = 0; i < a->count && fault == NULL; i++) {
         V item = sunder_cel_item(a, i);
-        *ret_count += has_item(b, &item) ? 1 : 0;
+        *ret_count += has_item(run, b, &item) ? 1 : 0;
+        fault = expr_spend(run, 0);
     }
     return fault;
 }
@@ -112,10 +113,11 @@ const char *expr_distinct(struct expr_run *run, const V *args, uint32_t count, V
     V out = expr_list(items, 0);
     for (uint32_t i = 0; i < args[0].count && fault == NULL; i++) {
         V item = sunder_cel_item(&args[0], i);
-        if (!has_item(&out, &item)) {
+        if (!has_item(run, &out, &item)) {
             items[out.count] = item;
             out.count += 1;
         }
+        fault = expr_spend(run, 0);
     }
     *ret_value = out;
     return fault;

@@ -94,19 +94,6 @@ static bool type_named(struct sunder_str name, const struct expr_type **ret_type
 static void fail_forbidden(
     struct expr_compile *c, const struct expr_node *node, enum sunder_field field)
 {
-    /* Judgement fills these in with the rules that need them. */
-    const sunder_field_set later =
-        SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY) | SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) |
-        SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PURPOSE) |
-        SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_PRINCIPAL) | SUNDER_FIELD_BIT(SUNDER_FIELD_TASK_CASE);
-    if ((later & SUNDER_FIELD_BIT(field)) != 0) {
-        EXPR_FAIL(c,
-            node->start,
-            S("`"),
-            sunder_field_name(field),
-            S("` is not supported by this build yet"));
-        return;
-    }
     bool decided = field == SUNDER_FIELD_DUTY || field == SUNDER_FIELD_DUTIES ||
                    field == SUNDER_FIELD_PHASE || field == SUNDER_FIELD_TIER;
     if (decided) {

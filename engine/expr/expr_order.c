@@ -59,6 +59,10 @@ static bool order_numbers(
 {
     bool real_a = a->kind == SUNDER_CEL_DOUBLE;
     bool real_b = b->kind == SUNDER_CEL_DOUBLE;
+    if (a->kind == b->kind && (a->kind == SUNDER_CEL_INT || a->kind == SUNDER_CEL_DECIMAL)) {
+        *ret_order = order_i64(a->integer, b->integer);
+        return true;
+    }
     if ((real_a && expr_is_nan(a->real)) || (real_b && expr_is_nan(b->real))) {
         return false;
     }
@@ -108,7 +112,7 @@ bool expr_order(const struct sunder_cel_value *a, const struct sunder_cel_value 
 
 /* A difference decides even beside an unknown, as false does in `&&`. */
 static enum expr_equality equal_lists(
-    const struct sunder_cel_value *a, const struct sunder_cel_value *b)
+    struct expr_run *run, const struct sunder_cel_value *a, const struct sunder_cel_value *b)
 {
     enum expr_equality all = EXPR_EQUAL;
     if (a->count != b->count) {
@@ -117,7 +121,7 @@ static enum expr_equality equal_lists(
     for (uint32_t i = 0; i < a->count; i++) {
         struct sunder_cel_value x = sunder_cel_item(a, i);
         struct sunder_cel_value y = sunder_cel_item(b, i);
-        enum expr_equality one = expr_equal(&x, &y);
+        enum expr_equality one = expr_equal(run, &x, &y);
         if (one == EXPR_DIFFERENT) {
             return EXPR_DIFFERENT;
         }
@@ -131,7 +135,7 @@ static bool find_entry(const struct sunder_cel_value *map,
     struct sunder_cel_value *ret);
 
 static enum expr_equality equal_maps(
-    const struct sunder_cel_value *a, const struct sunder_cel_value *b)
+    struct expr_run *run, const struct sunder_cel_value *a, const struct sunder_cel_value *b)
 {
     enum expr_equality all = EXPR_EQUAL;
     if (a->count != b->count) {
@@ -143,7 +147,7 @@ static enum expr_equality equal_maps(
         if (!find_entry(b, &entry.key, &other)) {
             return EXPR_DIFFERENT;
         }
-        enum expr_equality one = expr_equal(&entry.value, &other);
+        enum expr_equality one = expr_equal(run, &entry.value, &other);
         if (one == EXPR_DIFFERENT) {
             return EXPR_DIFFERENT;
         }
@@ -158,7 +162,8 @@ static enum expr_equality equality_of(bool equal)
 }
 
 /* Values of different types differ. Recursion: the depth of an event, SUNDER_EVENT_DEPTH_MAX, or of the expression. */
-enum expr_equality expr_equal(const struct sunder_cel_value *a, const struct sunder_cel_value *b)
+enum expr_equality expr_equal(
+    struct expr_run *run, const struct sunder_cel_value *a, const struct sunder_cel_value *b)
 {
     bool number_a = expr_is_number(a->kind);
     if (a->kind == SUNDER_CEL_INEXACT || b->kind == SUNDER_CEL_INEXACT) {
@@ -173,11 +178,16 @@ enum expr_equality expr_equal(const struct sunder_cel_value *a, const struct sun
     if (a->kind != b->kind) {
         return EXPR_DIFFERENT;
     }
+    if (run != NULL &&
+        expr_spend(run, a->kind == SUNDER_CEL_LIST || a->kind == SUNDER_CEL_MAP ? a->count : 0) !=
+            NULL) {
+        return EXPR_UNDECIDED;
+    }
     if (a->kind == SUNDER_CEL_LIST) {
-        return equal_lists(a, b);
+        return equal_lists(run, a, b);
     }
     if (a->kind == SUNDER_CEL_MAP) {
-        return equal_maps(a, b);
+        return equal_maps(run, a, b);
     }
     return equality_of(a->kind != SUNDER_CEL_TYPE || sunder_str_equal(expr_text(a), expr_text(b)));
 }
@@ -236,7 +246,7 @@ static bool find_entry(const struct sunder_cel_value *map,
         high = order < 0 ? high : middle;
     }
     for (uint32_t i = 0; i < map->count && !map->sorted; i++) {
-        if (expr_equal(&map->entries[i].key, key) == EXPR_EQUAL) {
+        if (expr_equal(NULL, &map->entries[i].key, key) == EXPR_EQUAL) {
             *ret = map->entries[i].value;
             return true;
         }

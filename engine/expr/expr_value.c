@@ -147,5 +147,5 @@ struct sunder_cel_entry sunder_cel_entry_at(const struct sunder_cel_value *map, 
 
 bool sunder_cel_equal(const struct sunder_cel_value *a, const struct sunder_cel_value *b)
 {
-    return expr_equal(a, b) == EXPR_EQUAL;
+    return expr_equal(NULL, a, b) == EXPR_EQUAL;
 }

@@ -76,7 +76,9 @@ enum expr_equality {
     EXPR_EQUAL,
     EXPR_UNDECIDED,
 };
-enum expr_equality expr_equal(const struct sunder_cel_value *a, const struct sunder_cel_value *b);
+/* run: pays a unit for each element; UNDECIDED when its fuel is out. NULL: nobody pays, for what is no author's. */
+enum expr_equality expr_equal(
+    struct expr_run *run, const struct sunder_cel_value *a, const struct sunder_cel_value *b);
 /* The order of two numbers, strings, bytes, bools, timestamps or durations: <0, 0, >0. Otherwise, or with a NaN, false. */
 bool expr_order(const struct sunder_cel_value *a, const struct sunder_cel_value *b, int *ret_order);
 /* Whether values of such kinds have an order (NaN apart). */

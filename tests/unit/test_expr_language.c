@@ -272,6 +272,21 @@ static void what_an_evaluation_makes_is_bounded(void **state)
     gives("lists.range(5000).size()", "! a list would be longer than 4096 elements");
     gives("lists.range(3000).size() + lists.range(3000).size()",
         "! the evaluation makes more text and lists than its bound");
+    /* A list of twice the list before, 24 times: few lists, 2^24 elements to compare. */
+    static char source[2048];
+    size_t at = 0;
+    for (char name = 'a'; name < 'y'; name++) {
+        at += (size_t)snprintf(source + at,
+            sizeof(source) - at,
+            name == 'a' ? "cel.bind(%c, [amount]," : "cel.bind(%c, [%c, %c],",
+            name,
+            name - 1,
+            name - 1);
+    }
+    at += (size_t)snprintf(source + at, sizeof(source) - at, "x == x");
+    memset(source + at, ')', 24);
+    source[at + 24] = '\0';
+    gives(source, "! the evaluation takes longer than its bound");
 }
 
 int main(void)
