@@ -162,6 +162,12 @@ const struct sunder_complaints *sunder_policy_load_complaints(const struct sunde
     return &load->complaints;
 }
 
+void sunder_policy_load_watch(
+    struct sunder_policy_load *load, const struct sunder_expr_watch *watch)
+{
+    load->policy->watch = watch;
+}
+
 void sunder_policy_load_destroy(struct sunder_policy_load **load_at)
 {
     struct sunder_policy_load *load = *load_at;

@@ -20,4 +20,9 @@ const struct sunder_policy *sunder_policy_load_policy(const struct sunder_policy
 const struct sunder_complaints *sunder_policy_load_complaints(
     const struct sunder_policy_load *load);
 
+/* Lets somebody know what conditions come to, for coverage: not for a policy that is in use. Borrowed until the destroy. */
+struct sunder_expr_watch;
+void sunder_policy_load_watch(
+    struct sunder_policy_load *load, const struct sunder_expr_watch *watch);
+
 void sunder_policy_load_destroy(struct sunder_policy_load **load);

@@ -4,6 +4,7 @@
 #include "engine/base/must.h"
 #include "engine/expr/expr_compile.h"
 #include "engine/expr/expr_facts.h"
+#include "engine/expr/expr_watch.h"
 #include "engine/model/limits.h"
 
 _Static_assert(SUNDER_FIELD_COUNT < 64, "a sunder_field_set has a bit for each field");
@@ -217,7 +218,7 @@ static bool value_is(const struct sunder_value *value, enum sunder_type wanted)
     return true;
 }
 
-enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
+static enum sunder_err eval(const struct sunder_expr *expr,
     const struct sunder_expr_env *env,
     struct sunder_arena *arena,
     struct sunder_value *ret_value,
@@ -245,6 +246,31 @@ enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
     return SUNDER_OK;
 }
 
+/* An error that is not the expression's own ends the judgement, and is nobody's news. */
+static void tell(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    enum sunder_err err,
+    const struct sunder_value *value)
+{
+    if (err == SUNDER_OK || err == SUNDER_ERR_INVALID) {
+        env->watch->seen(env->watch->ctx, expr, env, arena, err == SUNDER_OK ? value : NULL);
+    }
+}
+
+enum sunder_err sunder_expr_eval_fault(const struct sunder_expr *expr,
+    const struct sunder_expr_env *env,
+    struct sunder_arena *arena,
+    struct sunder_value *ret_value,
+    struct sunder_expr_fault *ret_fault)
+{
+    enum sunder_err err = eval(expr, env, arena, ret_value, ret_fault);
+    if (env->watch != NULL) {
+        tell(expr, env, arena, err, ret_value);
+    }
+    return err;
+}
+
 enum sunder_err sunder_expr_eval(const struct sunder_expr *expr,
     const struct sunder_expr_env *env,
     struct sunder_arena *arena,
@@ -266,5 +292,10 @@ bool sunder_expr_holds(const struct sunder_expr *expr,
     if (ret_error != NULL) {
         *ret_error = error;
     }
-    return !error && result.integer != 0;
+    bool holds = !error && result.integer != 0;
+    if (env->watch != NULL) {
+        struct sunder_value value = {.kind = SUNDER_VALUE_BOOL, .boolean = holds};
+        tell(expr, env, arena, error ? SUNDER_ERR_INVALID : SUNDER_OK, &value);
+    }
+    return holds;
 }

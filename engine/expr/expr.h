@@ -101,12 +101,15 @@ struct sunder_expr_history {
  * decimals and DEPTH are NUMBERs with `exact`; NOW and HISTORY have no value there but a member of their own.
  *   now_ms        milliseconds since 1970
  *   history       NULL: a call of it is an absent field, called
- *   history_path  (absent: `history`) */
+ *   history_path  (absent: `history`)
+ *   watch         told of each evaluation; NULL: nobody asks */
+struct sunder_expr_watch;
 struct sunder_expr_env {
     struct sunder_value fields[SUNDER_FIELD_COUNT];
     int64_t now_ms;
     const struct sunder_expr_history *history;
     struct sunder_str history_path;
+    const struct sunder_expr_watch *watch;
 };
 
 struct sunder_expr; /* Opaque: a compiled expression, in the arena it was compiled into. */

@@ -163,6 +163,8 @@ struct sunder_policy {
     sunder_field_set reads; /* Union over all expressions. */
 
     const void *match_index; /* Of sunder_policy_match. */
+
+    const struct sunder_expr_watch *watch; /* Told of each evaluation; NULL but in tools. */
 };
 
 /* Finds the id of a duty; SUNDER_DUTY_NONE when the policy does not know the name. */

@@ -49,6 +49,7 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
     if (judge->env == NULL || labels == NULL) {
         return SUNDER_ERR_FULL;
     }
+    judge->env->watch = judge->state.policy->watch;
     struct sunder_value *fields = judge->env->fields;
     fields[SUNDER_FIELD_TENANT] = text_value(event->tenant);
     fields[SUNDER_FIELD_AGENT] = text_value(event->agent);

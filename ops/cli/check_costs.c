@@ -30,8 +30,12 @@ static void add(struct expressions *list, const char *key, const struct sunder_e
 static struct expressions of_rule(const struct sunder_rule *rule)
 {
     struct expressions list = {.count = 0};
+    add(&list, "when", rule->when);
     add(&list, "per", rule->per_expr);
     add(&list, "unless", rule->unless);
+    for (uint32_t i = 0; i < rule->except_count; i++) {
+        add(&list, "except", rule->except[i].when);
+    }
     add(&list, rule->aggregate == SUNDER_AGGREGATE_SUM ? "sum" : "distinct", rule->value);
     return list;
 }

@@ -12,6 +12,7 @@
 struct loaded {
     char *path;
     struct sunder_policy_load *load;
+    struct sunder_test_coverage *coverage; /* With --coverage. */
     enum sunder_exit code;
 };
 
@@ -109,6 +110,11 @@ static const struct loaded *policy_load(struct job *job, char *path)
     if (!told) {
         it->code = sunder_policy_file_need(path, &it->load);
     }
+    bool cover = it->load != NULL && sunder_cli_flag(job->args, "coverage");
+    if (cover && sunder_test_coverage_open(it->load, &it->coverage) != SUNDER_OK) {
+        sunder_cli_complain("test: no memory");
+        it->code = SUNDER_EXIT_FAILED;
+    }
     return it;
 }
 
@@ -123,6 +129,7 @@ static enum sunder_exit cases_run(struct job *job,
         return SUNDER_EXIT_FAILED;
     }
     uint32_t count = 0;
+    sunder_test_runner_cover(job->runner, policy->coverage);
     for (uint32_t i = 0; i < file->case_count; i++) {
         const struct sunder_test_case *of = &file->cases[i];
         if (only != NULL && !sunder_str_equal(of->name, sunder_str_of(only))) {
@@ -183,11 +190,33 @@ static void forget(struct job *job)
 {
     for (uint32_t i = 0; i < job->policy_count; i++) {
         free(job->policies[i].path);
+        sunder_test_coverage_destroy(&job->policies[i].coverage);
         sunder_policy_load_destroy(&job->policies[i].load);
     }
     job->policy_count = 0;
     job->matched = 0;
     sunder_test_paths_free(&job->paths);
+}
+
+static void coverage_print(struct job *job)
+{
+    FILE *out = job->report.out;
+    bool json = job->report.format == SUNDER_TEST_FORMAT_JSON;
+    bool covered = sunder_cli_flag(job->args, "coverage");
+    if (!covered || job->report.format == SUNDER_TEST_FORMAT_JUNIT) {
+        return;
+    }
+    fputs(json ? "],\n\"coverage\":[" : "", out);
+    bool first = true;
+    for (uint32_t i = 0; i < job->policy_count; i++) {
+        const struct loaded *it = &job->policies[i];
+        if (it->coverage != NULL) {
+            fputs(json && !first ? ",\n" : "", out);
+            (json ? sunder_test_coverage_json : sunder_test_coverage_text)(
+                it->coverage, it->path, out);
+            first = false;
+        }
+    }
 }
 
 /* Once over everything. What is wrong does not keep the rest from being run. */
@@ -210,6 +239,7 @@ static enum sunder_exit run_once(struct job *job)
         enum sunder_exit one = file_run(job, job->paths.tests[i]);
         code = code == SUNDER_EXIT_OK ? one : code;
     }
+    coverage_print(job);
     sunder_test_report_end(&job->report);
     const char *only = sunder_cli_value(job->args, "case");
     if (code == SUNDER_EXIT_OK && only != NULL && job->matched == 0) {

@@ -17,11 +17,16 @@ static const struct sunder_cli_option TEST_OPTIONS[] = {
     OPTION_OUTPUT(
         "text json junit", "text (default), json, or junit: the XML that build servers read"),
     {.name = "case", .value = "NAME", .text = "only the cases with this name"},
+    {.name = "coverage",
+        .text =
+            "also what the tests reach: of each rule, how often it was judged, fired and excused; "
+            "of each part of a condition, how often it was true, false, an error"},
     {.name = "watch", .letter = 'w', .text = "stay, and run again whenever a file changes"},
 };
 static const struct sunder_cli_example TEST_EXAMPLES[] = {
     {"sunder test policies/", "every test of every policy below the folder"},
     {"sunder test policies/finance/policy.yaml", "the tests of one policy"},
+    {"sunder test --coverage policies/finance", "which rules and conditions no test reaches"},
     {"sunder test --watch tests/vendor.yaml", "while you write them"},
     {"sunder test -o junit policies/ >sunder.xml", "for a build server"},
 };

@@ -14,6 +14,7 @@ struct sunder_test_runner {
     struct sunder_arena arena;
     struct sunder_json_parser *parser;
     struct sunder_test_answer answer; /* of the event under way */
+    struct sunder_test_coverage *coverage;
     bool full;
 };
 
@@ -24,10 +25,10 @@ enum sunder_err sunder_test_runner_create(struct sunder_test_runner **ret_runner
         return SUNDER_ERR_FULL;
     }
     runner->memory = malloc(ARENA_BYTES);
-    enum sunder_err err = runner->memory == NULL
-                              ? SUNDER_ERR_FULL
-                              : sunder_json_parser_create(
-                                    SUNDER_WIRE_RECORD_BYTES_MAX, &runner->parser);
+    enum sunder_err err =
+        runner->memory == NULL
+            ? SUNDER_ERR_FULL
+            : sunder_json_parser_create(SUNDER_WIRE_RECORD_BYTES_MAX, &runner->parser);
     if (err != SUNDER_OK) {
         sunder_test_runner_destroy(&runner);
         return err;
@@ -37,10 +38,19 @@ enum sunder_err sunder_test_runner_create(struct sunder_test_runner **ret_runner
     return SUNDER_OK;
 }
 
+void sunder_test_runner_cover(
+    struct sunder_test_runner *runner, struct sunder_test_coverage *coverage)
+{
+    runner->coverage = coverage;
+}
+
 /* What is compared is what is published, so the bytes are read back. */
 static void on_record(void *ctx, const struct sunder_decision *record, struct sunder_str bytes)
 {
     struct sunder_test_runner *runner = ctx;
+    if (runner->coverage != NULL) {
+        sunder_test_coverage_take(runner->coverage, record);
+    }
     struct sunder_str copy = sunder_str_copy(&runner->arena, bytes);
     struct sunder_value root;
     runner->full = runner->full || copy.at == NULL ||

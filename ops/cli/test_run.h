@@ -3,6 +3,7 @@
 
 #include "engine/policy/policy.h"
 #include "ops/cli/test_answer.h"
+#include "ops/cli/test_coverage.h"
 
 /* What a case came to.
  * failures   in order of the events; NULL: it passed
@@ -28,6 +29,10 @@ struct sunder_test_runner;
 
 /* SUNDER_ERR_FULL: no memory. */
 SUNDER_MUST_USE enum sunder_err sunder_test_runner_create(struct sunder_test_runner **ret_runner);
+
+/* Gives the records of the cases from here on to a coverage as well, borrowed; NULL: to none. */
+void sunder_test_runner_cover(
+    struct sunder_test_runner *runner, struct sunder_test_coverage *coverage);
 
 /* Runs one case from an empty state. What a result points to lives until the runner is reset or destroyed. */
 void sunder_test_run(struct sunder_test_runner *runner,
