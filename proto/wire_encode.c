@@ -71,7 +71,7 @@ enum sunder_err sunder_wire_encode_record(struct sunder_wire_encoder *encoder,
     size = size < SUNDER_WIRE_RECORD_BYTES_MAX ? size : SUNDER_WIRE_RECORD_BYTES_MAX;
     if (encoder->format == SUNDER_WIRE_FORMAT_PROTOBUF) {
         struct sunder_protobuf_out out = {buf, (uint8_t *)buf + size, false};
-        sunder_wire_put_protobuf(&out, decision, id);
+        sunder_wire_put_protobuf(encoder, &out, decision, id);
         if (out.full) {
             return SUNDER_ERR_FULL;
         }

@@ -9,8 +9,11 @@
 #define SUNDER_WIRE_STAGE_LAST 8
 
 /* policy, policy_text  the last policy digest and its base64url: it hardly ever changes */
+/* first_form  as records were written at first: with the id inside the data once more, attempts of 1, and a stream time that is the
+ *             record's own; only to see whether a record that was read is one */
 struct sunder_wire_encoder {
     enum sunder_wire_format format;
+    bool first_form;
     struct sunder_digest policy;
     char policy_text[43];
 };
@@ -61,5 +64,7 @@ void sunder_wire_put_json(struct sunder_wire_encoder *encoder,
     struct sunder_json_out *out,
     const struct sunder_decision *decision,
     struct sunder_str id);
-void sunder_wire_put_protobuf(
-    struct sunder_protobuf_out *out, const struct sunder_decision *decision, struct sunder_str id);
+void sunder_wire_put_protobuf(const struct sunder_wire_encoder *encoder,
+    struct sunder_protobuf_out *out,
+    const struct sunder_decision *decision,
+    struct sunder_str id);

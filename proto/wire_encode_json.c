@@ -342,11 +342,15 @@ static void put_act(struct sunder_json_out *out, const struct sunder_decision *d
     put_rule_keys(out, decision);
 }
 
-static void put_decision(struct sunder_json_out *out, const struct sunder_decision *decision)
+static void put_decision(struct sunder_wire_encoder *encoder,
+    struct sunder_json_out *out,
+    const struct sunder_decision *decision)
 {
     PUT_NAMED(out, ",\"intent\":", decision->event);
-    SUNDER_JSON_PUT(out, ",\"attempt\":");
-    sunder_json_put_u64(out, decision->attempt);
+    if (decision->attempt != 1 || encoder->first_form) {
+        SUNDER_JSON_PUT(out, ",\"attempt\":");
+        sunder_json_put_u64(out, decision->attempt);
+    }
     PUT_NAMED(out, ",\"verdict\":", SUNDER_WORDS_VERDICT[decision->verdict]);
     if (decision->duplicate) {
         SUNDER_JSON_PUT(out, ",\"duplicate\":true");
@@ -489,8 +493,11 @@ static void put_trailer(struct sunder_wire_encoder *encoder,
     sunder_json_put_i64(out, decision->source.offset);
     SUNDER_JSON_PUT(out, ",\"timestamp\":");
     sunder_json_put_i64(out, decision->source.timestamp_ms);
-    SUNDER_JSON_PUT(out, "},\"stream_time\":");
-    sunder_json_put_i64(out, decision->stream_time_ms);
+    SUNDER_JSON_PUT(out, "}");
+    if (decision->stream_time_ms != decision->source.timestamp_ms || encoder->first_form) {
+        SUNDER_JSON_PUT(out, ",\"stream_time\":");
+        sunder_json_put_i64(out, decision->stream_time_ms);
+    }
     SUNDER_JSON_PUT(out, ",\"seq\":");
     sunder_json_put_u64(out, decision->seq);
     SUNDER_JSON_PUT(out, ",\"prev\":");
@@ -506,17 +513,24 @@ void sunder_wire_put_json(struct sunder_wire_encoder *encoder,
 {
     PUT_NAMED(out, "{\"specversion\":\"1.0\",\"id\":", id);
     PUT_NAMED(out, ",\"source\":\"sunder\",\"type\":", sunder_words_type(decision->kind));
-    PUT_NAMED(out, ",\"data\":{\"id\":", id);
+    SUNDER_JSON_PUT(out, ",\"data\":");
+    char *data = out->at; /* Each member brings a comma; that of the first becomes the bracket. */
+    if (encoder->first_form) {
+        PUT_NAMED(out, ",\"id\":", id);
+    }
     PUT_OPTIONAL(out, ",\"tenant\":", decision->tenant);
     if (!sunder_str_equal(decision->domain, decision->tenant)) {
         PUT_OPTIONAL(out, ",\"domain\":", decision->domain);
     }
     if (decision->kind == SUNDER_RECORD_DECISION) {
-        put_decision(out, decision);
+        put_decision(encoder, out, decision);
     } else if (decision->kind == SUNDER_RECORD_REVOCATION) {
         put_revocation(out, decision);
     } else {
         put_recorded(out, decision);
     }
     put_trailer(encoder, out, decision);
+    if (!out->full) {
+        *data = '{';
+    }
 }

@@ -308,10 +308,13 @@ static void put_act(struct sunder_protobuf_out *out, const struct sunder_decisio
     }
 }
 
-static void put_decision(struct sunder_protobuf_out *out, const struct sunder_decision *decision)
+static void put_decision(
+    struct sunder_protobuf_out *out, const struct sunder_decision *decision, bool first_form)
 {
     put_text(out, RECORD_INTENT, decision->event);
-    sunder_protobuf_put_u64(out, RECORD_ATTEMPT, decision->attempt);
+    if (decision->attempt != 1 || first_form) {
+        sunder_protobuf_put_u64(out, RECORD_ATTEMPT, decision->attempt);
+    }
     put_text(out, RECORD_VERDICT, SUNDER_WORDS_VERDICT[decision->verdict]);
     if (decision->duplicate) {
         sunder_protobuf_put_u64(out, RECORD_DUPLICATE, 1);
@@ -410,14 +413,15 @@ static void put_recorded(struct sunder_protobuf_out *out, const struct sunder_de
     }
 }
 
-static void put_record(struct sunder_protobuf_out *out, const struct sunder_decision *decision)
+static void put_record(
+    struct sunder_protobuf_out *out, const struct sunder_decision *decision, bool first_form)
 {
     put_optional(out, RECORD_TENANT, decision->tenant);
     if (!sunder_str_equal(decision->domain, decision->tenant)) {
         put_optional(out, RECORD_DOMAIN, decision->domain);
     }
     if (decision->kind == SUNDER_RECORD_DECISION) {
-        put_decision(out, decision);
+        put_decision(out, decision, first_form);
     } else if (decision->kind == SUNDER_RECORD_REVOCATION) {
         put_text(out, RECORD_SUBJECT, decision->subject);
         put_text(out, RECORD_CAUSE, sunder_wire_cause(decision));
@@ -429,14 +433,18 @@ static void put_record(struct sunder_protobuf_out *out, const struct sunder_deci
     }
     put_digest(out, RECORD_POLICY, &decision->policy);
     sunder_protobuf_put_u64(out, RECORD_TIMESTAMP, (uint64_t)decision->source.timestamp_ms);
-    sunder_protobuf_put_u64(out, RECORD_STREAM_TIME, (uint64_t)decision->stream_time_ms);
+    if (decision->stream_time_ms != decision->source.timestamp_ms || first_form) {
+        sunder_protobuf_put_u64(out, RECORD_STREAM_TIME, (uint64_t)decision->stream_time_ms);
+    }
     sunder_protobuf_put_u64(out, RECORD_SEQ, decision->seq);
     put_digest(out, RECORD_PREV, &decision->prev);
     put_text(out, RECORD_ENGINE, decision->engine);
 }
 
-void sunder_wire_put_protobuf(
-    struct sunder_protobuf_out *out, const struct sunder_decision *decision, struct sunder_str id)
+void sunder_wire_put_protobuf(const struct sunder_wire_encoder *encoder,
+    struct sunder_protobuf_out *out,
+    const struct sunder_decision *decision,
+    struct sunder_str id)
 {
     put_text(out, EVENT_ID, id);
     put_text(out, EVENT_SOURCE, SUNDER_STR("sunder"));
@@ -445,7 +453,7 @@ void sunder_wire_put_protobuf(
     uint8_t *any = sunder_protobuf_begin(out, EVENT_PROTO_DATA);
     put_text(out, ANY_TYPE_URL, SUNDER_STR(SUNDER_WIRE_RECORD_URL));
     uint8_t *record = sunder_protobuf_begin(out, ANY_VALUE);
-    put_record(out, decision);
+    put_record(out, decision, encoder->first_form);
     sunder_protobuf_end(out, record);
     sunder_protobuf_end(out, any);
 }

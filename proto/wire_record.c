@@ -279,7 +279,9 @@ static void read_decision(struct sunder_record_reader *reader,
     struct sunder_decision *decision)
 {
     decision->event = sunder_record_text(data, "intent");
-    decision->attempt = sunder_record_u32(reader, data, "attempt", UINT32_MAX);
+    decision->attempt = sunder_record_member(data, "attempt") == NULL
+                            ? 1
+                            : sunder_record_u32(reader, data, "attempt", UINT32_MAX);
     decision->verdict =
         (enum sunder_verdict)sunder_record_word(reader, data, "verdict", SUNDER_WORDS_VERDICT);
     decision->duplicate = sunder_record_true(data, "duplicate");
@@ -424,7 +426,9 @@ static void read_common(struct sunder_record_reader *reader,
     decision->policy = sunder_record_digest(reader, data, "policy");
     decision->source.timestamp_ms =
         sunder_record_i64(reader, source != NULL ? source : data, "timestamp");
-    decision->stream_time_ms = sunder_record_i64(reader, data, "stream_time");
+    decision->stream_time_ms = sunder_record_member(data, "stream_time") == NULL
+                                   ? decision->source.timestamp_ms
+                                   : sunder_record_i64(reader, data, "stream_time");
     decision->seq = sunder_record_u64(reader, data, "seq");
     decision->prev = sunder_record_digest(reader, data, "prev");
     decision->engine = sunder_record_text(data, "engine");
@@ -470,16 +474,23 @@ static enum sunder_err parse_json(struct sunder_wire_decoder *decoder,
     return SUNDER_OK;
 }
 
-/* Whether encode would have written these very bytes. */
+/* Whether encode would have written these very bytes, now or in the form of before. */
 static bool is_exact(struct sunder_wire_decoder *decoder,
     struct sunder_str bytes,
     enum sunder_wire_format format,
     const struct sunder_decision *decision)
 {
-    size_t len = 0;
-    enum sunder_err err = sunder_wire_encode_record(
-        decoder->again[format], decision, decoder->scratch, bytes.len, &len);
-    return err == SUNDER_OK && len == bytes.len && memcmp(decoder->scratch, bytes.at, len) == 0;
+    struct sunder_wire_encoder *again = decoder->again[format];
+    bool exact = false;
+    for (int form = 0; form < 2 && !exact; form++) {
+        size_t len = 0;
+        again->first_form = form == 1;
+        enum sunder_err err =
+            sunder_wire_encode_record(again, decision, decoder->scratch, bytes.len, &len);
+        exact =
+            err == SUNDER_OK && len == bytes.len && memcmp(decoder->scratch, bytes.at, len) == 0;
+    }
+    return exact;
 }
 
 enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,

@@ -146,7 +146,7 @@ def test_a_second_and_different_decision_for_one_event_is_told_and_does_not_coun
     os.makedirs(node.state)
     decisions.to_end()
     first = decisions.records[1][-20].value
-    other = first.replace(b'"attempt":1', b'"attempt":2')
+    other = first.replace(b'"verdict":', b'"attempt":2,"verdict":')
     producer = sunder.broker.producer()
     for value in (first, other):  # A copy is no contradiction.
         producer.produce(DECISIONS, value, partition=1)

@@ -40,9 +40,9 @@ BY_KIND = {
     "delegation": "from to duties task expires revoked".split(), "case": "case object".split(),
     "control": "control subject".split(),
 }
-DECISION = "id tenant domain intent attempt verdict duplicate of scope would_be stage authority_open reasons shadow approvals findings would_allow".split()
-REVOCATION = "id tenant domain subject cause intent reasons".split()
-RECORDED = "id tenant domain kind event publisher duplicate findings".split()
+DECISION = "tenant domain intent attempt verdict duplicate of scope would_be stage authority_open reasons shadow approvals findings would_allow".split()
+REVOCATION = "tenant domain subject cause intent reasons".split()
+RECORDED = "tenant domain kind event publisher duplicate findings".split()
 REASON_ORDER = "rule code effect mode field subject key message count value evidence also tags".split()
 
 

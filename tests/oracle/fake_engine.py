@@ -47,8 +47,9 @@ def main(argv):
             partition = record["data"]["source"]["partition"]
             seqs[partition] = seqs.get(partition, -1) + 1
             data = record["data"]
-            source, time = data.pop("source"), data.pop("stream_time")
-            data.update(policy="", source=source, stream_time=time, seq=seqs[partition], prev="", engine="")
+            source = data.pop("source")
+            time = {"stream_time": data.pop("stream_time")} if "stream_time" in data else {}
+            data.update(policy="", source=source, **time, seq=seqs[partition], prev="", engine="")
             out.append(record)
     write_lines(options["out"], out)
     write_lines(options["dead_letters"], machine.dead_letters[1 if fault == "drop" else 0:])

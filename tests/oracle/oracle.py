@@ -184,7 +184,7 @@ class Oracle:
     def _decision(self, event, names, place, now, ruling, meaning):
         act, digest = meaning
         data = drop_empty(where(names[0], names[1]) + [
-            ("intent", event.id), ("attempt", 1), ("verdict", ruling["verdict"]),
+            ("intent", event.id), ("verdict", ruling["verdict"]),
             ("duplicate", ruling.get("duplicate")), ("of", ruling.get("of")), ("scope", ruling.get("scope")),
             ("would_be", ruling.get("would_be")), ("stage", ruling.get("stage")),
             ("authority_open", True), ("reasons", ruling["reasons"]), ("shadow", ruling.get("shadow")),

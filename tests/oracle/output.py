@@ -91,14 +91,15 @@ class Place:
 def envelope(place, index, type_, data):
     id_ = place.id(index)
     return {"specversion": "1.0", "id": id_, "source": "sunder", "type": f"dev.sunder.{type_}.v1",
-            "data": {"id": id_, **data}}
+            "data": data}
 
 
 def moved(record, place):
     """The same record as another partition writes it."""
     index = record["id"].split("/")[3:]
     id_ = place.id(int(index[0]) if index else 0)
-    return {**record, "id": id_, "data": {**record["data"], "id": id_, "source": place.source}}
+    data = {**record["data"], "source": place.source}
+    return {**record, "id": id_, "data": data}
 
 
 def where(tenant, domain):
@@ -106,7 +107,7 @@ def where(tenant, domain):
 
 
 def tail(place, stream_time):
-    return {"source": place.source, "stream_time": stream_time}
+    return drop_empty([("source", place.source), ("stream_time", stream_time if stream_time != place.timestamp else None)])
 
 
 def sha256_hex(raw):

@@ -575,7 +575,8 @@ static void records_are_messages_of_decision_proto(void **state)
         assert_non_null(record);
         assert_int_equal(record->base.n_unknown_fields, 0);
         assert_true(record->seq == decision.seq);
-        assert_true(record->stream_time == decision.stream_time_ms);
+        assert_true((record->has_stream_time ? record->stream_time : record->timestamp) ==
+                    decision.stream_time_ms);
         assert_memory_equal(record->prev.data, decision.prev.bytes, 32);
         dev__sunder__v1__record__free_unpacked(record, NULL);
         io__cloudevents__v1__cloud_event__free_unpacked(event, NULL);

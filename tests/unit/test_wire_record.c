@@ -1,4 +1,5 @@
 #include "proto/wire.h"
+#include "proto/wire_encode.h"
 
 #include <stdio.h>
 
@@ -104,8 +105,7 @@ static void an_allow_has_the_members_in_their_order_and_no_others(void **state)
         SUNDER_STR(
             "{\"specversion\":\"1.0\",\"id\":\"sunder.intents/3/"
             "1042\",\"source\":\"sunder\",\"type\":\"dev.sunder.decision.v1\",\"data\":{"
-            "\"id\":\"sunder.intents/3/"
-            "1042\",\"tenant\":\"acme\",\"intent\":\"i-1\",\"attempt\":1,\"verdict\":\"allow\","
+            "\"tenant\":\"acme\",\"intent\":\"i-1\",\"verdict\":\"allow\","
             "\"reasons\":[],"
             "\"subjects\":{\"agent\":\"spiffe://acme.example/agent/"
             "payer\",\"delegators\":[\"spiffe://acme.example/agent/"
@@ -116,16 +116,66 @@ static void an_allow_has_the_members_in_their_order_and_no_others(void **state)
             "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\","
             "\"policy\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"source\":{\"topic\":"
             "\"sunder.intents\",\"partition\":3,\"offset\":1042,\"timestamp\":1767225600123},"
-            "\"stream_time\":1767225600123,\"seq\":7,\"prev\":\"___________________________________"
+            "\"seq\":7,\"prev\":\"___________________________________"
             "_______8\",\"engine\":\"0.1.0\"}}"),
         __FILE__,
         __LINE__);
 }
 
+/* As the first builds wrote it: such records lie on topics. */
+static const char FIRST_ALLOW[] =
+    "{\"specversion\":\"1.0\",\"id\":\"sunder.intents/3/"
+    "1042\",\"source\":\"sunder\",\"type\":\"dev.sunder.decision.v1\",\"data\":{"
+    "\"id\":\"sunder.intents/3/"
+    "1042\",\"tenant\":\"acme\",\"intent\":\"i-1\",\"attempt\":1,\"verdict\":\"allow\","
+    "\"reasons\":[],"
+    "\"subjects\":{\"agent\":\"spiffe://acme.example/agent/"
+    "payer\",\"delegators\":[\"spiffe://acme.example/agent/"
+    "planner\"],\"principal\":\"user:ana@acme.example\"},"
+    "\"tool\":\"payments\",\"action\":\"submit\",\"objects\":[\"vendor/"
+    "V77\"],\"amount\":\"18250.75\",\"currency\":\"EUR\",\"duties\":[\"payment.submit\"],"
+    "\"phases\":[\"execute\"],\"tier\":\"high\",\"digest\":"
+    "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\","
+    "\"policy\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"source\":{\"topic\":"
+    "\"sunder.intents\",\"partition\":3,\"offset\":1042,\"timestamp\":1767225600123},"
+    "\"stream_time\":1767225600123,\"seq\":7,\"prev\":\"___________________________________"
+    "_______8\",\"engine\":\"0.1.0\"}}";
+
+static void records_of_the_first_form_are_read(void **state)
+{
+    (void)state;
+    struct sunder_arena arena = test_arena_of(1 << 20);
+    struct sunder_decision decision = allow();
+    struct sunder_decision read;
+    assert_int_equal(
+        sunder_wire_decode_record(decoder, &arena, sunder_str_of(FIRST_ALLOW), &read), SUNDER_OK);
+    assert_int_equal(read.attempt, 1);
+    assert_true(read.stream_time_ms == decision.stream_time_ms);
+    struct sunder_str now = sunder_str_copy(&arena, encoded(SUNDER_WIRE_FORMAT_JSON, &decision));
+    test_assert_str(encoded(SUNDER_WIRE_FORMAT_JSON, &read), now, __FILE__, __LINE__);
+    assert_true(now.len < sizeof(FIRST_ALLOW) - 1);
+
+    for (int format = 0; format < 2; format++) {
+        struct sunder_wire_encoder *encoder = NULL;
+        assert_int_equal(
+            sunder_wire_encoder_create((enum sunder_wire_format)format, &encoder), SUNDER_OK);
+        encoder->first_form = true;
+        char bytes[4096];
+        size_t len = 0;
+        assert_int_equal(
+            sunder_wire_encode_record(encoder, &decision, bytes, sizeof(bytes), &len), SUNDER_OK);
+        struct sunder_str first = {bytes, (uint32_t)len};
+        assert_int_equal(sunder_wire_decode_record(decoder, &arena, first, &read), SUNDER_OK);
+        test_assert_decisions_equal(&decision, &read);
+        assert_true(encoded((enum sunder_wire_format)format, &read).len < len);
+        sunder_wire_encoder_destroy(&encoder);
+    }
+}
+
 static const char DENY[] =
     "{\"specversion\":\"1.0\",\"id\":\"t/0/"
-    "0\",\"source\":\"sunder\",\"type\":\"dev.sunder.decision.v1\",\"data\":{\"id\":\"t/0/"
-    "0\",\"tenant\":\"a\",\"domain\":\"a|b\","
+    "0\",\"source\":\"sunder\",\"type\":\"dev.sunder.decision.v1\",\"data\":{"
+    "\"tenant\":\"a\",\"domain\":\"a|b\","
     "\"intent\":\"i\",\"attempt\":2,\"verdict\":\"deny\",\"duplicate\":true,\"of\":\"t/0/"
     "0\",\"stage\":5,"
     "\"reasons\":[{\"code\":\"no_duty\",\"effect\":\"deny\",\"message\":\"m\"}],"
@@ -142,7 +192,7 @@ static const char DENY[] =
     "\"would_allow\":[{\"kind\":\"wait\",\"value\":\"17\"},{\"kind\":\"party\",\"value\":\"s\"}],"
     "\"policy\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"source\":{\"topic\":"
     "\"t\",\"partition\":0,\"offset\":0,\"timestamp\":0},"
-    "\"stream_time\":0,\"seq\":0,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+    "\"seq\":0,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
     "\"engine\":\"e\"}}";
 
 static void a_deny_tells_its_reasons_with_evidence(void **state)
@@ -211,10 +261,10 @@ static void is_body(const struct sunder_decision *decision, const char *type, co
     int len = snprintf(expected,
         sizeof(expected),
         "{\"specversion\":\"1.0\",\"id\":\"t/1/2/"
-        "3\",\"source\":\"sunder\",\"type\":\"%s\",\"data\":{\"id\":\"t/1/2/3\",%s,"
+        "3\",\"source\":\"sunder\",\"type\":\"%s\",\"data\":{%s,"
         "\"policy\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"source\":{\"topic\":\"t\","
         "\"partition\":1,\"offset\":2,\"timestamp\":0},"
-        "\"stream_time\":0,\"seq\":0,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+        "\"seq\":0,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
         "\"engine\":\"e\"}}",
         type,
         body);
@@ -406,10 +456,12 @@ static void what_encode_would_not_write_is_corrupt(void **state)
     is_corrupt(SUNDER_STR("{}"));
     is_corrupt(SUNDER_STR("[]"));
     is_corrupt(SUNDER_STR("{\"data\":5,\"type\":\"dev.sunder.decision.v1\"}"));
-    allow_with_is_corrupt("\"attempt\":1", "\"attempt\":1.0");
-    allow_with_is_corrupt("\"attempt\":1", "\"attempt\":\"1\"");
-    allow_with_is_corrupt("\"attempt\":1", "\"attempt\":99999999999");
-    allow_with_is_corrupt("\"attempt\":1", "\"attempt\":-1");
+    allow_with_is_corrupt("\"verdict\":", "\"attempt\":1,\"verdict\":");
+    allow_with_is_corrupt("\"verdict\":", "\"attempt\":2.0,\"verdict\":");
+    allow_with_is_corrupt("\"verdict\":", "\"attempt\":\"2\",\"verdict\":");
+    allow_with_is_corrupt("\"verdict\":", "\"attempt\":99999999999,\"verdict\":");
+    allow_with_is_corrupt("\"verdict\":", "\"attempt\":-1,\"verdict\":");
+    allow_with_is_corrupt(",\"seq\":7", ",\"stream_time\":1767225600123,\"seq\":7");
     allow_with_is_corrupt("\"verdict\":\"allow\"", "\"verdict\":\"Allow\"");
     allow_with_is_corrupt("\"verdict\":\"allow\"", "\"verdict\":\"\"");
     allow_with_is_corrupt(",\"verdict\":\"allow\"", "");
@@ -527,6 +579,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_allow_has_the_members_in_their_order_and_no_others),
+        cmocka_unit_test(records_of_the_first_form_are_read),
         cmocka_unit_test(a_deny_tells_its_reasons_with_evidence),
         cmocka_unit_test(each_recorded_kind_has_its_own_members),
         cmocka_unit_test(delegations_cases_controls_and_dead_letters_too),
