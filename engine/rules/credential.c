@@ -1,7 +1,7 @@
 #include "engine/rules/credential.h"
 
 enum {
-    SEEN = 1, /* else it only had a fact, where a scope let it pass before the rules */
+    SEEN = 1, /* else it only had a fact: a late one, or where a scope let it pass before the rules */
 };
 
 struct user {
@@ -49,7 +49,7 @@ static enum sunder_err users_get(
     for (uint32_t i = 0; i < count; i++) {
         struct user *user = &ret_users->at[i];
         bool room = sunder_row_text(&in, state->arena, &user->agent);
-        user->bits = sunder_in_u8(&in);
+        user->bits = SEEN;
         room = sunder_row_text(&in, state->arena, &user->fact) && room;
         if (!room) {
             return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
@@ -66,13 +66,12 @@ static enum sunder_err users_put(
     users_key(&key, use);
     uint32_t size = 1;
     for (uint32_t i = 0; i < users->count; i++) {
-        size += 5 + users->at[i].agent.len + users->at[i].fact.len;
+        size += 4 + users->at[i].agent.len + users->at[i].fact.len;
     }
     struct sunder_out out = sunder_row_buffer(state, size);
     sunder_out_u8(&out, (uint8_t)users->count);
     for (uint32_t i = 0; i < users->count; i++) {
         sunder_out_text(&out, users->at[i].agent);
-        sunder_out_u8(&out, users->at[i].bits);
         sunder_out_text(&out, users->at[i].fact);
     }
     return sunder_row_put(state, &key, &out);
@@ -88,14 +87,34 @@ static uint32_t place_of(const struct users *users, struct sunder_str agent)
     return at;
 }
 
-static enum sunder_err is_other(const struct sunder_state *state, const struct sunder_use *use, bool *ret_is)
+/* The row of an agent that is not in the list; all zero when there is none. */
+static enum sunder_err other_get(const struct sunder_state *state, const struct sunder_use *use, struct user *ret_user)
 {
     struct sunder_key key;
     other_key(&key, use);
     struct sunder_str value;
+    *ret_user = (struct user){.agent = use->agent_text};
     enum sunder_err err = use->agent == 0 ? SUNDER_ERR_NOT_FOUND : sunder_row_get(state, &key, &value);
-    *ret_is = err == SUNDER_OK;
-    return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    if (err != SUNDER_OK) {
+        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
+    }
+    struct sunder_in in = sunder_in_of(value);
+    ret_user->bits = sunder_in_u8(&in);
+    if (!sunder_row_text(&in, state->arena, &ret_user->fact)) {
+        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
+    }
+    return in.failed || in.pos != in.len ? SUNDER_ERR_CORRUPT : SUNDER_OK;
+}
+
+static enum sunder_err other_put(
+    const struct sunder_state *state, const struct sunder_use *use, const struct user *user)
+{
+    struct sunder_key key;
+    other_key(&key, use);
+    struct sunder_out out = sunder_row_buffer(state, 3 + user->fact.len);
+    sunder_out_u8(&out, user->bits);
+    sunder_out_text(&out, user->fact);
+    return sunder_row_put(state, &key, &out);
 }
 
 enum sunder_err sunder_credential_findings(const struct sunder_state *state, const struct sunder_use *use,
@@ -109,9 +128,11 @@ enum sunder_err sunder_credential_findings(const struct sunder_state *state, con
     }
     SUNDER_TRY(users_get(state, use, &users));
     uint32_t own = place_of(&users, use->agent_text);
-    bool known = own < users.count && (users.at[own].bits & SEEN) != 0;
+    bool known = own < users.count;
     if (!known && users.count == SUNDER_CREDENTIAL_AGENTS_MAX) {
-        SUNDER_TRY(is_other(state, use, &known));
+        struct user other;
+        SUNDER_TRY(other_get(state, use, &other));
+        known = (other.bits & SEEN) != 0;
     }
     if (known || users.count == 0) {
         return SUNDER_OK;
@@ -123,9 +144,6 @@ enum sunder_err sunder_credential_findings(const struct sunder_state *state, con
     uint32_t count = 0;
     for (uint32_t i = 0; i < users.count; i++) {
         const struct user *user = &users.at[i];
-        if (i == own || (user->bits & SEEN) == 0) {
-            continue;
-        }
         uint32_t at = count;
         while (at > 0 && sunder_str_compare(list[at - 1].subject, user->agent) > 0) {
             list[at] = list[at - 1];
@@ -140,40 +158,35 @@ enum sunder_err sunder_credential_findings(const struct sunder_state *state, con
     return SUNDER_OK;
 }
 
-static enum sunder_err note_other(const struct sunder_state *state, const struct sunder_use *use)
-{
-    struct sunder_key key;
-    other_key(&key, use);
-    uint8_t raw[1];
-    struct sunder_out out = sunder_out_of(raw, sizeof raw);
-    sunder_out_u8(&out, SEEN);
-    return sunder_row_put(state, &key, &out);
-}
-
 enum sunder_err sunder_credential_note(
     const struct sunder_state *state, const struct sunder_use *use, bool seen, struct sunder_str fact)
 {
     struct users users;
     SUNDER_TRY(users_get(state, use, &users));
     uint32_t own = place_of(&users, use->agent_text);
-    struct user user = {.agent = use->agent_text};
-    if (own < users.count) {
+    bool listed = own < users.count;
+    struct user user;
+    if (listed) {
         user = users.at[own];
+    } else {
+        SUNDER_TRY(other_get(state, use, &user));
     }
     bool news = (seen && (user.bits & SEEN) == 0) || (fact.at != NULL && user.fact.at == NULL);
     if (!news) {
         return SUNDER_OK;
     }
-    if (own == SUNDER_CREDENTIAL_AGENTS_MAX) {
-        return seen ? note_other(state, use) : SUNDER_OK;
-    }
-    if (seen && (user.bits & SEEN) == 0 && own < users.count) {
-        memmove(users.at + own, users.at + own + 1, (users.count - own - 1) * sizeof users.at[0]);
-        own = users.count - 1; /* Agents stand in the order in which they were seen. */
-    }
+    bool was_other = !listed && (user.bits != 0 || user.fact.at != NULL);
     user.bits |= seen ? SEEN : 0;
     user.fact = user.fact.at == NULL ? fact : user.fact;
-    users.count = own == users.count ? own + 1 : users.count;
+    if (!listed && ((user.bits & SEEN) == 0 || own == SUNDER_CREDENTIAL_AGENTS_MAX)) {
+        return other_put(state, use, &user);
+    }
+    users.count = listed ? users.count : own + 1;
     users.at[own] = user;
+    if (was_other) {
+        struct sunder_key key;
+        other_key(&key, use);
+        SUNDER_TRY(sunder_row_remove(state, &key));
+    }
     return users_put(state, use, &users);
 }

@@ -1,9 +1,9 @@
 /* Who was seen with a credential (S14): an agent by an intent that reached the rules, or by an observed act. One credential in the
  * hands of several agents hides who acts, so each new agent is told with the others.
  *
- *   row of a credential   | count | agents in the order they were seen: text, bits, first fact's intent |
+ *   row of a credential   | count | agents in the order they were seen: text, first fact's intent |
  *
- * Agents beyond SUNDER_CREDENTIAL_AGENTS_MAX have a row each, which only says that they were seen.
+ * Agents beyond SUNDER_CREDENTIAL_AGENTS_MAX, and those with a fact that were not seen yet, have a row each.
  * Pure; the view's thread. */
 #pragma once
 

@@ -129,6 +129,8 @@ def candidates(rule, act, domain, party, step):
 
 def complete(rule, act, domain, party, key):
     """For each step the fact that serves it, None for the new act itself; or None when the sequence is not complete."""
+    if rule.in_task and act.task is None:
+        return None  # An observed act that lacks the task, as one that lacks a key.
     task, now = act.recorded_task, domain.now
     over = rule.in_task and (act.task is None or task is not None and (
         task.ended or task.expires is not None and now >= task.expires))

@@ -387,10 +387,17 @@ static void a_credential_in_other_hands_is_told_once_for_each(void **state)
         "o2",
         "gate",
         "{\"tenant\":\"acme\",\"intent\":\"i2\",\"result\":\"failed\"}");
-    out = act("i6", "a3", "note", key);
+    (void)rig_send(rig,
+        "outcome",
+        "o3",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i4\",\"result\":\"executed\"}");
+    out = act("i6", "a6", "note", key); /* a3 has a fact, but was not seen */
     assert_shared(&out, "a1=i2 a2=i1");
-    out = observe("i7", "a5", "note", key);
-    assert_shared(&out, "a1=i2 a2=i1 a3=i6");
+    out = act("i7", "a3", "note", key);
+    assert_shared(&out, "a1=i2 a2=i1 a6=i6");
+    out = observe("i8", "a5", "note", key);
+    assert_shared(&out, "a1=i2 a2=i1 a3=i4 a6=i6");
 }
 
 static void a_finding_names_the_first_agents_and_each_later_one_is_told_once(void **state)
