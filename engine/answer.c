@@ -250,12 +250,12 @@ static enum sunder_err add_findings(const struct sunder_step *step, struct sunde
 enum sunder_err sunder_answer_full(const struct sunder_step *step, struct sunder_decision *record)
 {
     const struct sunder_judge *judge = &step->judge;
-    struct sunder_finding full = {.code = SUNDER_STR("limit_reached")};
-    if (sunder_judge_is_full(judge)) {
+    struct sunder_finding full = {.code = SUNDER_STR("limit_reached"), .field = SUNDER_STR("labels")};
+    if (judge->flow.full) {
         SUNDER_TRY(add_findings(step, record, &full, 1));
     }
-    full.field = SUNDER_STR("labels");
-    return judge->flow.full ? add_findings(step, record, &full, 1) : SUNDER_OK;
+    full.field = (struct sunder_str){0};
+    return sunder_judge_is_full(judge) ? add_findings(step, record, &full, 1) : SUNDER_OK;
 }
 
 enum sunder_err sunder_answer_shared(const struct sunder_step *step, struct sunder_decision *record)

@@ -98,11 +98,12 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
     return SUNDER_OK;
 }
 
-/* The judgement could not hold all of an act that counts all the same (S31). */
+/* The judgement could not hold all of an act that counts all the same (S31); too many labels mark their holders alone. */
 static bool saturates(const struct sunder_decision *decision)
 {
     for (uint32_t i = 0; i < decision->finding_count; i++) {
-        if (sunder_str_equal(decision->findings[i].code, SUNDER_STR("limit_reached"))) {
+        const struct sunder_finding *finding = &decision->findings[i];
+        if (finding->field.at == NULL && sunder_str_equal(finding->code, SUNDER_STR("limit_reached"))) {
             return true;
         }
     }
@@ -154,7 +155,7 @@ static enum sunder_err fold_decision(const struct fold *fold)
     if (is_led_to(fold, &record)) {
         SUNDER_TRY(sunder_record_refer(&fold->state, &record));
     }
-    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record, saturates(decision)));
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record));
     SUNDER_TRY(note_use(fold, &record, record.reached_rules));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
@@ -178,11 +179,10 @@ static enum sunder_err fold_observed(const struct fold *fold)
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
     SUNDER_TRY(
         sunder_record_index_observed(&fold->state, fold->domain, record.intent, record.position));
-    bool marks = saturates(fold->record);
-    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record, marks));
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record));
     SUNDER_TRY(note_use(fold, &record, true));
     struct sunder_fact_work work = {
-        .change = SUNDER_FACT_ADD, .saturate = marks, .judged = fold->record->judged};
+        .change = SUNDER_FACT_ADD, .saturate = saturates(fold->record), .judged = fold->record->judged};
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 

@@ -65,7 +65,7 @@ static enum sunder_err give(const struct sunder_state *state, const struct sunde
 }
 
 enum sunder_err sunder_fold_labels(const struct sunder_state *state, struct sunder_scope scope,
-    const struct sunder_decision *decision, const struct sunder_record *record, bool marks)
+    const struct sunder_decision *decision, const struct sunder_record *record)
 {
     if (!state->policy->keeps_labels) {
         return SUNDER_OK;
@@ -82,7 +82,6 @@ enum sunder_err sunder_fold_labels(const struct sunder_state *state, struct sund
         SUNDER_TRY(task_of(state, scope, decision->task, &act.holders[SUNDER_HOLDER_TASK]));
         SUNDER_TRY(flow_again(state, decision, &act, &flow));
     }
-    flow.all.saturated = flow.all.saturated || marks;
     if (flow.all.count == 0 && !flow.all.saturated) {
         return SUNDER_OK;
     }

@@ -288,6 +288,9 @@ static enum sunder_err change_element(const struct change *change, uint8_t class
     if ((classes & SUNDER_CLASS_BIT(SUNDER_CLASS_TASK)) != 0 && fact->task != 0) {
         SUNDER_TRY(change_series(change, SUNDER_CLASS_TASK, fact->task, element));
     }
+    if ((classes & SUNDER_CLASS_BIT(SUNDER_CLASS_ALL)) != 0) {
+        SUNDER_TRY(change_series(change, SUNDER_CLASS_ALL, 0, element));
+    }
     return SUNDER_OK;
 }
 
