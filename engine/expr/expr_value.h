@@ -70,7 +70,7 @@ struct sunder_str expr_kind_name(const struct sunder_cel_value *value);
 
 struct sunder_cel_value expr_from_json(const struct sunder_value *json);
 
-/* UNKNOWN: a number in it is not exact, so the comparison errors. */
+/* UNDECIDED: a number in it is not exact, or it takes too long, so the comparison errors. */
 enum expr_equality {
     EXPR_DIFFERENT,
     EXPR_EQUAL,
