@@ -137,7 +137,8 @@ const char *expr_sort(struct expr_run *run, const V *args, uint32_t count, V *re
         V item = sunder_cel_item(&args[0], i);
         uint32_t at = i;
         int order = 0;
-        if (item.kind != sunder_cel_item(&args[0], 0).kind || !expr_ordered(&item, &item)) {
+        V first = sunder_cel_item(&args[0], 0);
+        if (!expr_ordered(&first, &item)) {
             return "only elements of one type that has an order can be sorted";
         }
         while (at > 0 && expr_order(&items[at - 1], &item, &order) && order > 0) {

@@ -289,6 +289,47 @@ static void what_an_evaluation_makes_is_bounded(void **state)
     gives(source, "! the evaluation takes longer than its bound");
 }
 
+/* With every size of memory below what it takes an evaluation is FULL, never wrong; and so is the compilation. */
+static void without_room_it_is_full_at_every_size(void **state)
+{
+    (void)state;
+    static char program_memory[1 << 17];
+    static char eval_memory[4096];
+    static const char *const sources[] = {
+        "labels.map(l, l + '!').join('/') == 'pii!/secret!'",
+        "args.to.split('@')[0].upperAscii().replace('O', 'oo') == 'ooPS'",
+        "[amount, 1].sort()[0] == 1 && {'a': [agent]}['a'][0] == 'a1'",
+        "string(now) == '2026-01-01T00:00:00.25Z' && sets.contains(labels + [agent], ['a1'])",
+        "tool == 'a' || labels.exists(l, l.startsWith('sec')) && history.count('x') > 1 || [[1], "
+        "[2]].flatten().size() == 2",
+    };
+    const struct sunder_expr_want want = {.allowed = SUNDER_FIELDS_ALL, .type = SUNDER_TYPE_BOOL};
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        struct sunder_expr *expr = NULL;
+        struct sunder_expr_error error = {0};
+        uint32_t refusals = 0;
+        enum sunder_err err = SUNDER_ERR_FULL;
+        for (size_t size = 0; err != SUNDER_OK; size += 64) {
+            assert_true(size < sizeof(program_memory));
+            struct sunder_arena arena = sunder_arena_of(program_memory, size);
+            err = sunder_expr_compile(&arena, sunder_str_of(sources[i]), &want, &expr, &error);
+            assert_true(err == SUNDER_OK || err == SUNDER_ERR_FULL);
+            refusals += err == SUNDER_OK ? 0 : 1;
+        }
+        assert_in_range(refusals, 10, 2000);
+        struct sunder_value value = {0};
+        for (size_t size = 0; size < sizeof(eval_memory); size += 8) {
+            struct sunder_arena arena = sunder_arena_of(eval_memory, size);
+            err = sunder_expr_eval(expr, env_of_a_payment(), &arena, &value);
+            if (err != SUNDER_ERR_FULL && (err != SUNDER_OK || !value.boolean)) {
+                print_error("%s: %d with %zu bytes\n", sources[i], err, size);
+                fail();
+            }
+        }
+        assert_int_equal(err, SUNDER_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +343,7 @@ int main(void)
         cmocka_unit_test(lists_and_sets),
         cmocka_unit_test(patterns_that_are_plain_texts_need_no_port),
         cmocka_unit_test(what_an_evaluation_makes_is_bounded),
+        cmocka_unit_test(without_room_it_is_full_at_every_size),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
