@@ -7,7 +7,7 @@
 #include "engine/base/must.h"
 #include "engine/rules/rows.h"
 
-#define ROWS_FORMAT 2u /* Version of all row layouts and of the mark. */
+#define ROWS_FORMAT 3u /* Version of all row layouts and of the mark. */
 #define MARK_VERSION 1u
 
 /* Names of the store's databases; an id never changes its meaning. */

@@ -86,8 +86,74 @@ static uint64_t fact_position(const uint8_t *at)
     return sunder_in_u64(&in);
 }
 
+/* A wide row has, in place of its facts, the duties and phases that any of them had: u16 elements, ascending. */
+static uint16_t element_at(const struct sunder_key_row *row, uint32_t index)
+{
+    return (uint16_t)(row->raw[2 * index] | (row->raw[(2 * index) + 1] << 8));
+}
+
+/* How many elements are below this one. */
+static uint32_t elements_below(const struct sunder_key_row *row, uint16_t element)
+{
+    uint32_t low = 0;
+    uint32_t high = row->raw_len / 2;
+    while (low < high) {
+        uint32_t middle = low + ((high - low) / 2);
+        if (element_at(row, middle) < element) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool sunder_key_row_saw(const struct sunder_key_row *row, uint16_t element)
+{
+    uint32_t at = elements_below(row, element);
+    return at < row->raw_len / 2 && element_at(row, at) == element;
+}
+
+static void see_one(struct sunder_key_row *row, uint16_t element)
+{
+    if (sunder_key_row_saw(row, element)) {
+        return;
+    }
+    uint8_t *at = row->raw + ((size_t)2 * elements_below(row, element));
+    memmove(at + 2, at, (size_t)(row->raw + row->raw_len - at));
+    at[0] = (uint8_t)element;
+    at[1] = (uint8_t)(element >> 8);
+    row->raw_len += 2;
+}
+
+/* Into bytes of its own: those that decide read may be folded again. */
+static enum sunder_err see(
+    const struct sunder_state *state, struct sunder_key_row *row, const struct sunder_key_fact *fact)
+{
+    uint8_t *raw = sunder_arena_alloc_raw(state->arena, (size_t)row->raw_len + FACT_BYTES_MAX, 1);
+    if (raw == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    if (row->raw_len != 0) {
+        memcpy(raw, row->raw, row->raw_len);
+    }
+    row->raw = raw;
+    for (uint32_t i = 0; i < fact->duty_count; i++) {
+        see_one(row, fact->duties[i]);
+    }
+    for (uint32_t bit = 1; bit <= SUNDER_PHASE_EXECUTE; bit <<= 1) {
+        if ((fact->phases & bit) != 0) {
+            see_one(row, (uint16_t)(SUNDER_ELEMENT_PHASE + bit));
+        }
+    }
+    return SUNDER_OK;
+}
+
 static bool facts_are_whole(const struct sunder_key_row *row)
 {
+    if ((row->flags & SUNDER_KEY_WIDE) != 0) {
+        return row->fact_count == 0 && row->raw_len % 2 == 0;
+    }
     uint32_t at = 0;
     for (uint32_t i = 0; i < row->fact_count; i++) {
         uint32_t len = fact_len(row->raw + at, row->raw_len - at);
@@ -248,12 +314,15 @@ enum sunder_err sunder_key_row_add(
     if ((row->flags & SUNDER_KEY_WIDE) == 0) {
         struct sunder_key_fact *facts = NULL;
         SUNDER_TRY(sunder_key_row_facts(state, row, &facts));
-        for (uint32_t i = 0; i < row->fact_count; i++) {
-            SUNDER_TRY(sunder_wide_add(state, row, &facts[i]));
-        }
+        uint32_t count = row->fact_count;
         clear_facts(row);
         row->flags |= SUNDER_KEY_WIDE;
+        for (uint32_t i = 0; i < count; i++) {
+            SUNDER_TRY(sunder_wide_add(state, row, &facts[i]));
+            SUNDER_TRY(see(state, row, &facts[i]));
+        }
     }
+    SUNDER_TRY(see(state, row, fact));
     return sunder_wide_add(state, row, fact);
 }
 

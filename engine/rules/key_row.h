@@ -60,7 +60,8 @@ struct sunder_key_row {
     uint32_t member_count;
     struct sunder_key_member *members; /* room for SUNDER_KEY_MEMBERS_MAX */
     uint32_t fact_count; /* Log order. None when wide. */
-    uint8_t *raw;        /* The facts as the row has them, with room for one more; most rules never look at them. */
+    uint8_t *raw;        /* The facts as the row has them, with room for one more; most rules never look at them. Wide: what
+                            sunder_key_row_saw looks at. */
     uint32_t raw_len;
 };
 
@@ -74,6 +75,10 @@ SUNDER_MUST_USE enum sunder_err sunder_key_row_get(const struct sunder_state *st
 /* Reads the facts of a row that is not wide: row->fact_count of them, in the arena. */
 SUNDER_MUST_USE enum sunder_err sunder_key_row_facts(const struct sunder_state *state,
     const struct sunder_key_row *row, struct sunder_key_fact **ret_facts);
+
+/* Whether any fact of a wide row, counting or not, had the duty (or phase, SUNDER_ELEMENT_PHASE + bit): most series are empty, and
+ * this spares the look. */
+bool sunder_key_row_saw(const struct sunder_key_row *row, uint16_t element);
 
 /* Ends the epoch at `position`: nobody is a member any more, and facts go unless `keep_facts`. Fold only. */
 void sunder_key_row_close(struct sunder_key_row *row, int64_t position, bool keep_facts);

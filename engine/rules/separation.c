@@ -118,6 +118,9 @@ static enum sunder_err history(const struct search *search, const struct sunder_
     uint64_t mask = 0;
     if (looker->id != 0 && (key->row.flags & SUNDER_KEY_WIDE) != 0) {
         for (uint32_t e = 0; e < search->elements.count; e++) {
+            if (!sunder_key_row_saw(&key->row, search->elements.at[e])) {
+                continue;
+            }
             struct sunder_series series = series_of(search, key, looker, search->elements.at[e]);
             struct sunder_series_entry entry;
             bool found = false;
@@ -194,17 +197,17 @@ static enum sunder_err first_reason(const struct search *search, const struct su
 }
 
 /* Whether all facts under one of the keys together hold enough of L, whoever they count for; most often they do not, and nobody
- * needs to be looked at. What a wide key holds is not known here. */
+ * needs to be looked at. */
 static bool may_fire(const struct search *search)
 {
     const struct sunder_judge_keys *keys = search->candidate->keys;
     for (uint32_t k = 0; k < keys->count; k++) {
         const struct sunder_judge_key *key = &keys->at[k];
-        if ((key->row.flags & SUNDER_KEY_WIDE) != 0) {
-            return true;
-        }
         struct sunder_span span = span_under(search, &key->row);
         uint64_t mask = search->own;
+        for (uint32_t e = 0; (key->row.flags & SUNDER_KEY_WIDE) != 0 && e < search->elements.count; e++) {
+            mask |= sunder_key_row_saw(&key->row, search->elements.at[e]) ? UINT64_C(1) << e : 0;
+        }
         for (uint32_t f = 0; f < key->row.fact_count; f++) {
             const struct sunder_key_fact *fact = &key->facts[f];
             if (key->match[f] != 0 && counts(fact, span)) {
