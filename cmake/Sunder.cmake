@@ -128,7 +128,7 @@ function(sunder_unit_test name)
         set(arg_LABELS fast)
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 240) # A hang is found; a busy machine is none.
     endif()
     add_executable(${name} ${arg_SOURCES})
     sunder_target_defaults(${name} TRUE)
@@ -172,7 +172,7 @@ function(sunder_fuzz_test name)
     else()
         target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/fuzz_corpus.c")
         add_test(NAME ${name} COMMAND ${name} "${corpus}")
-        set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 60)
+        set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 240)
     endif()
 endfunction()
 
@@ -193,7 +193,7 @@ function(sunder_python_test name)
         set(arg_LABELS fast)
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 240) # A hang is found; a busy machine is none.
     endif()
     set(environment ${SUNDER_SANITIZER_OPTIONS}
         "PYTHONDONTWRITEBYTECODE=1"
