@@ -49,7 +49,7 @@ static bool is_node(const struct sunder_judge *judge, struct sunder_str id)
     return false;
 }
 
-/* Adds the delegators of nodes [first, end) in byte order. */
+/* Adds the delegators of nodes [first, end) in byte order; where there is no room for all, the first of them. */
 static enum sunder_err next_level(struct sunder_judge *judge, uint32_t first, uint32_t end)
 {
     for (uint32_t n = first; n < end; n++) {
@@ -61,7 +61,10 @@ static enum sunder_err next_level(struct sunder_judge *judge, uint32_t first, ui
             }
             if (judge->node_count == NODES_MAX) {
                 judge->chain_full = true;
-                return SUNDER_OK;
+                if (end == NODES_MAX || sunder_str_compare(judge->nodes[NODES_MAX - 1].id, from) < 0) {
+                    continue;
+                }
+                judge->node_count -= 1;
             }
             uint32_t at = judge->node_count;
             while (at > end && sunder_str_compare(judge->nodes[at - 1].id, from) > 0) {
