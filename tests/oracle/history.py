@@ -117,7 +117,8 @@ class Domain:
         self.closed_cases = {}    # case -> order of the closing record
         self.ended_tasks = {}     # task -> order of the record that ended it
         self.closed_objects = {}  # object -> order of the latest closing record
-        self.saturated = set()
+        self.saturated = set()    # keys with more cases than fit
+        self.full = set()         # keys of acts that count and did not fit
         self.holders = {}         # ("task" | "agent" | "credential", name) -> Holder
         self.observed = {}        # id -> the latest observed Fact
         self.credentials = {}     # credential -> agents seen with it, in order

@@ -59,8 +59,8 @@ def put_labels(act, event, place, policy, entries):
     act.overflow = len(set(act.carries) | set(act.gains)) > policy.limits["LABELS_MAX"] \
         or len(set(every) | set(act.gains)) > policy.limits["HOLDER_LABELS_MAX"]
     act.labels = every[:policy.limits["HOLDER_LABELS_MAX"]]
-    act.attested = [name for name in act.labels if name in catalogued
-                    or name in act.inherited and act.inherited[name].attested]
+    act.attested = [name for name in every if name in catalogued
+                    or name in act.inherited and act.inherited[name].attested][:policy.limits["HOLDER_LABELS_MAX"]]
 
 
 def give(fact, tenant, domain, policy, mark):

@@ -86,9 +86,11 @@ def chain_of(agent, edges, claimed):
     return reached, rest
 
 
-def put_subjects(act, event, tenant):
+def put_subjects(act, event, tenant, most):
+    """`most`: delegators of an act (CHAIN_MAX); a longer chain is cut where it passes that, in its own order."""
     edges = edges_for(tenant, act.task)
     reached, claimed = chain_of(act.agent, edges, event.get("delegation") or [])
+    act.chain_full, reached = len(reached) > most + 1, reached[:most + 1]
     with_incoming = {edge.to for edge in edges}
     task = tenant.tasks.get(act.task)
     said = event.get("principal")
@@ -102,6 +104,7 @@ def put_subjects(act, event, tenant):
     act.attributed = principal is not None
     act.principal = principal if act.attributed else "unattributed"
     delegators = [name for name in reached + claimed if name not in (act.agent, act.principal)]
+    act.chain_full, delegators = act.chain_full or len(delegators) > most, delegators[:most]
     act.depth, act.delegation = len(delegators), delegators
     credential = event.get("credential")
     roles = {}
@@ -111,7 +114,7 @@ def put_subjects(act, event, tenant):
             roles.setdefault(name, set()).add(role)
     act.subjects = list(roles.items())
     act.subjects_out = subjects_out(act.agent, delegators, act.principal, credential)
-    act.edges = edges
+    act.edges, act.reached = edges, {act.agent, *reached}
 
 
 def delegated(act, duty, now):
@@ -122,7 +125,7 @@ def delegated(act, duty, now):
         if any(name == act.principal or name not in with_incoming for name in level):
             return True
         level = [edge.from_ for edge in act.edges if edge.to in level and edge.live(now) and edge.allows(duty)
-                 and edge.from_ not in seen]
+                 and edge.from_ in act.reached and edge.from_ not in seen]
         seen.update(level)
     return False
 
@@ -335,7 +338,7 @@ def understand(event, tenant, domain, policy):
     act.tenant, act.agent, act.task = tenant.name, event.get("agent"), event.get("task")
     act.currency = event.get("currency")
     act.negative, act.mismatched, act.unaddable, act.out_of_range = set(), set(), set(), set()
-    put_subjects(act, event, tenant)
+    put_subjects(act, event, tenant, policy.limits["CHAIN_MAX"])
     entries = put_duties(act, event, policy)
     put_labels(act, event, (tenant, domain), policy, entries)
     derived = put_keys(act, event, domain, entries)

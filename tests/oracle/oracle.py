@@ -229,10 +229,11 @@ class Oracle:
         if ruling["verdict"] == "allow":
             known.fact = Fact(event.id, act, now, order, RESERVED)
             domain.facts.add(known.fact)
-            unfit = "would_be" in ruling and self._unfit(act)
-            give(known.fact, tenant, domain, self.policy, unfit)
             if "would_be" in ruling:
-                self._saturate(act, domain)
+                ruling["findings"] = self._without_room(act) + ruling.get("findings", [])
+                self._squeeze(known.fact, tenant, domain)
+            else:
+                give(known.fact, tenant, domain, self.policy, False)
         self._decision(event, names, place, now, ruling, (act, digest))
 
     def _unfit(self, act):
@@ -365,7 +366,9 @@ class Oracle:
     def _bounds(self, event, act, domain):
         """Stage 7."""
         found = [("amount_range", name) for name in event.inexact]
-        for field, size, bound in (("delegation", act.depth, "CHAIN_MAX"), ("objects", len(act.objects), "INTENT_OBJECTS_MAX"),
+        found += [("limit_reached", "delegation")] if act.chain_full else []
+        found += [("limit_reached", name) for kind, name in self._keys(act) if (kind, name) in domain.full]
+        for field, size, bound in (("objects", len(act.objects), "INTENT_OBJECTS_MAX"),
                                    ("cases", len(act.cases), "INTENT_CASES_MAX"),
                                    ("duties", len(act.duties), "INTENT_DUTIES_MAX")):
             if size > self.limits[bound]:
@@ -388,6 +391,28 @@ class Oracle:
             if rule.mode == "enforce" and rule.name in act.out_of_range:
                 found.append(("amount_range", "amount"))
         return found
+
+    def _keys(self, act):
+        task = [("task", act.task)] if act.task is not None else []
+        return [("object", name) for name in act.objects] + [("case", name) for name in act.cases] + task
+
+    def _too_large(self, act):
+        """Whether an act that counts all the same does not fit as a whole."""
+        sizes = (("INTENT_OBJECTS_MAX", act.objects), ("INTENT_CASES_MAX", act.cases), ("INTENT_DUTIES_MAX", act.duties))
+        return bool(act.chain_full or act.left_out or any(len(items) > self.limits[bound] for bound, items in sizes))
+
+    def _without_room(self, act):
+        """Findings about an act that counts though it does not fit (S31)."""
+        labels = [{"code": "limit_reached", "field": "labels"}] if self.policy.keeps_labels and act.overflow else []
+        return labels + ([{"code": "limit_reached"}] if self._too_large(act) else [])
+
+    def _squeeze(self, fact, tenant, domain):
+        """A fact that nobody could deny: what does not fit marks its keys and holders."""
+        act = fact.act
+        give(fact, tenant, domain, self.policy, self._unfit(act))
+        self._saturate(act, domain)
+        if self._too_large(act):
+            domain.full.update(self._keys(act))
 
     def _binding(self, act, domain):
         """[(key, facts)] of the objects and the task that an act binds its cases to."""
@@ -442,10 +467,7 @@ class Oracle:
         self._note(event, domain, now)
         self._gates(event, act, domain, late=False)
         findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]
-        if self.policy.keeps_labels and act.overflow:
-            findings.append({"code": "limit_reached", "field": "labels"})
-        if act.left_out:
-            findings.append({"code": "limit_reached"})
+        findings += self._without_room(act)
         fired = [(rule, found) for rule in self.policy.rules if self._revokes(rule)
                  and (found := firings(rule, act, event, domain, intent=False))]
         findings += self._shared(act, domain)
@@ -456,8 +478,7 @@ class Oracle:
         fact = Fact(event.id, act, now, domain.next_order(), CONFIRMED)
         domain.facts.add(fact)
         domain.observed[event.id] = fact
-        give(fact, tenant, domain, self.policy, self._unfit(act))
-        self._saturate(act, domain)
+        self._squeeze(fact, tenant, domain)
 
     def _revokes(self, rule):
         """Whether a rule that fires for an observed act takes back what its subjects hold."""
@@ -539,6 +560,7 @@ class Oracle:
         closed = domain.closed_cases if kind == "case" else domain.closed_objects
         closed[key] = domain.next_order()
         domain.saturated.discard((kind, key))
+        domain.full.discard((kind, key))
         self._recorded(event, names, place, now, more)
 
     def _copied(self, tenant, domain):

@@ -132,8 +132,7 @@ def complete(rule, act, domain, party, key):
     if rule.in_task and act.task is None:
         return None  # An observed act that lacks the task, as one that lacks a key.
     task, now = act.recorded_task, domain.now
-    over = rule.in_task and (act.task is None or task is not None and (
-        task.ended or task.expires is not None and now >= task.expires))
+    over = rule.in_task and task is not None and (task.ended or task.expires is not None and now >= task.expires)
     doing, fact, out = act, None, [None]
     more = not rule.steps[-1].startswith("label:")  # Who does a duty step may serve the label steps right before it.
     for step in reversed(rule.steps[:-1]):

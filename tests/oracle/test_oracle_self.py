@@ -690,6 +690,14 @@ def test_S20_a_limit_whose_exception_reads_history_judges_its_own_duties_only(de
           (intent("i3", "a", "submit", amount="20", currency="EUR", args={"k": "y"}), "deny cap@a/y"))
 
 
+def test_S20_without_by_and_key_history_is_everybodys(decide):
+    rules = SEND % ", unless: \"history.sum(amount) >= 5.0 && history.has('payment.submit')\""
+    check(decide, policy(rules, catalogue=LABELLED),
+          (intent("i1", "a", "read"), "allow"), (intent("i2", "a", "send"), "deny leak@<i1"),
+          (intent("i3", "z", "submit", amount="5"), "allow"), (intent("i4", "a", "send"), "allow"),
+          (outcome("i3", "failed"), "outcome released"), (intent("i5", "a", "send"), "deny leak@<i1"))
+
+
 def test_S20_exceptions_end_to_the_millisecond(decide):
     more = ", except: [{when: \"principal == 'user:of-a'\", owner: ana, until: '1970-01-01T00:00:10Z'}]"
     check(decide, policy(PAIR % (", by: agent" + more)),
