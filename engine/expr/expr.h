@@ -124,7 +124,7 @@ struct sunder_expr_error {
 /* What the place of an expression wants of it.
  *   allowed  fields that may be read here; another known field is an error that says where it may be read
  *   type     the type the result must have; ANY: not checked
- *   regex    borrowed, lives longer than the expression; NULL: `matches` takes only patterns that are plain texts (`^a.*b$`) */
+ *   regex    borrowed, lives longer than the expression; NULL: `matches` takes only patterns that are plain texts (`^vendor/`) */
 struct sunder_expr_want {
     sunder_field_set allowed;
     enum sunder_type type;
