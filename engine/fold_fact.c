@@ -3,7 +3,7 @@
 #include "engine/base/decimal.h"
 #include "engine/fold_sequence.h"
 #include "engine/rules/history.h"
-#include "engine/rules/rule_marks.h"
+#include "engine/policy/rule_marks.h"
 
 struct work {
     const struct sunder_state *state;
@@ -359,7 +359,7 @@ static enum sunder_err change_limits(const struct work *work, struct sunder_str 
     struct sunder_rule_marks marks;
     sunder_rule_marks_of(policy, work->record->duties, work->record->duty_count, 0, &marks);
     uint32_t rule = 0;
-    while (sunder_rule_marks_next(policy, &marks, &rule)) {
+    while (sunder_rule_marks_next(&marks, &rule)) {
         if (takes(work, &policy->rules[rule])) {
             SUNDER_TRY(change_limit(work, &policy->rules[rule], tenant));
         }

@@ -40,7 +40,7 @@
 
 /* Policy */
 #define SUNDER_POLICY_BYTES_MAX 1048576
-#define SUNDER_POLICY_RULES_MAX 1024
+#define SUNDER_POLICY_RULES_MAX 16384     /* Rules are numbered in 16 bits, and those above SUNDER_SPACE_RULE name spaces of keys. */
 #define SUNDER_POLICY_DUTIES_MAX 4096
 #define SUNDER_POLICY_CATALOGUE_MAX 8192
 #define SUNDER_POLICY_ENTITLE_MAX 4096

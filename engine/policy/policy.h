@@ -154,6 +154,7 @@ struct sunder_policy {
     struct sunder_rule_refs rules_any;            /* Limits without `of`, and of attempts without attempts_of. */
     const struct sunder_rule_refs *rules_by_label; /* By label of a step: sequences that end with it. */
     struct sunder_sequence_needs sequences;        /* What fold keeps for them. */
+    struct sunder_rule_refs rules_keyed;          /* Those that remember keys of their own `per` expression. */
     const uint8_t *asked; /* By duty: a SUNDER_ASKED_BIT per `per` under which a separation or requires asks for it. */
     struct sunder_history_free history; /* What rules without `per` ask for. */
     uint8_t asked_phases; /* The same for separations over phases. */
@@ -163,6 +164,7 @@ struct sunder_policy {
     sunder_field_set reads; /* Union over all expressions. */
 
     const void *match_index; /* Of sunder_policy_match. */
+    const void *find_index;  /* Of sunder_policy_find; NULL: there are no gates and no conditions. */
 
     const struct sunder_expr_watch *watch; /* Told of each evaluation; NULL but in tools. */
 };

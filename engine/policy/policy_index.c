@@ -211,21 +211,30 @@ static void build_other_rules(struct policy_compile *c)
     struct sunder_policy *policy = c->policy;
     uint16_t *phase = POLICY_NEW(c, uint16_t, policy->rule_count + 1);
     uint16_t *any = POLICY_NEW(c, uint16_t, policy->rule_count + 1);
-    for (uint32_t i = 0; i < policy->rule_count && phase != NULL && any != NULL; i++) {
+    uint16_t *keyed = POLICY_NEW(c, uint16_t, policy->rule_count + 1);
+    if (phase == NULL || any == NULL || keyed == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
         const struct sunder_rule *rule = &policy->rules[i];
         if (rule->kind == SUNDER_RULE_SEPARATION && rule->phases != 0) {
             phase[policy->rules_by_phase.count] = (uint16_t)i;
             policy->rules_by_phase.count += 1;
         }
-        bool open = rule->kind == SUNDER_RULE_LIMIT || rule->kind == SUNDER_RULE_GATE ||
-                    rule->kind == SUNDER_RULE_CONDITION;
-        if (open && rule->duty_count == 0) {
+        if (rule->per == SUNDER_PER_EXPR &&
+            (rule->history.asks || rule->kind == SUNDER_RULE_REQUIRES ||
+                rule->kind == SUNDER_RULE_SEQUENCE)) {
+            keyed[policy->rules_keyed.count] = (uint16_t)i;
+            policy->rules_keyed.count += 1;
+        }
+        if (rule->kind == SUNDER_RULE_LIMIT && rule->duty_count == 0) {
             any[policy->rules_any.count] = (uint16_t)i;
             policy->rules_any.count += 1;
         }
     }
     policy->rules_by_phase.at = phase;
     policy->rules_any.at = any;
+    policy->rules_keyed.at = keyed;
 }
 
 /* The same for what the rule's expressions ask under its key. */
@@ -282,6 +291,7 @@ void policy_build_index(struct policy_compile *c)
     build_asked(c);
     policy_build_history(c);
     policy_build_sequences(c);
+    policy_build_find(c);
     if (c->full) {
         return;
     }

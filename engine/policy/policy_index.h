@@ -37,6 +37,8 @@ struct policy_index {
 /* Fills match_index, rules_by_duty, rules_by_phase and rules_any of c->policy, whose entries, duties and rules are final. */
 void policy_build_index(struct policy_compile *c);
 
+/* Fills find_index of c->policy, whose rules are final. */
+void policy_build_find(struct policy_compile *c);
 /* Fills `history` of c->policy, whose rules are final. */
 void policy_build_history(struct policy_compile *c);
 /* Fills `sequences`, rules_by_label and keeps_labels of c->policy, whose rules are final. */

@@ -68,6 +68,8 @@ struct policy_compile {
     bool approvals_used;
     const struct sunder_doc *domain_doc;
     struct policy_context_docs context;
+    uint32_t find_depth; /* of the node of policy_find.c at hand, and the fields above it */
+    sunder_field_set find_used;
     bool full;
 };
 

@@ -407,24 +407,42 @@ static void note_expr(struct policy_compile *c, const struct sunder_expr *expr)
     }
 }
 
+/* Bottom-up merge sort by name, stable; `other` has room for as many. */
+static void sort_drafts(struct policy_draft **at, struct policy_draft **other, uint32_t count)
+{
+    for (uint32_t width = 1; width < count; width *= 2) {
+        for (uint32_t start = 0; start < count; start += 2 * width) {
+            uint32_t middle = start + width < count ? start + width : count;
+            uint32_t end = middle + width < count ? middle + width : count;
+            uint32_t left = start;
+            uint32_t right = middle;
+            for (uint32_t i = start; i < end; i++) {
+                bool take = left < middle &&
+                            (right == end ||
+                                sunder_str_compare(at[left]->rule.name, at[right]->rule.name) <= 0);
+                other[i] = take ? at[left] : at[right];
+                left += take ? 1 : 0;
+                right += take ? 0 : 1;
+            }
+        }
+        memcpy(at, other, (size_t)count * sizeof(struct policy_draft *));
+    }
+}
+
 /* Orders the drafts by name, refuses repeated names, and keeps those that are not off. */
 static void settle_rules(struct policy_compile *c)
 {
     uint32_t count = c->draft_count;
     struct policy_draft **order = POLICY_NEW(c, struct policy_draft *, count + 1);
+    struct policy_draft **other = POLICY_NEW(c, struct policy_draft *, count + 1);
     struct sunder_rule *rules = POLICY_NEW(c, struct sunder_rule, count + 1);
-    if (order == NULL || rules == NULL) {
+    if (order == NULL || other == NULL || rules == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t at = i;
-        struct policy_draft *draft = &c->drafts[i];
-        while (at > 0 && sunder_str_compare(draft->rule.name, order[at - 1]->rule.name) < 0) {
-            order[at] = order[at - 1];
-            at -= 1;
-        }
-        order[at] = draft;
+        order[i] = &c->drafts[i];
     }
+    sort_drafts(order, other, count);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct sunder_rule *rule = &order[i]->rule;
@@ -460,7 +478,7 @@ void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rul
     }
     rules = rules == NULL ? &none : rules;
     if (rules->count > SUNDER_POLICY_RULES_MAX) {
-        POLICY_SAY(c, ERROR, rules, S("the policy has more than 1024 rules"));
+        POLICY_SAY(c, ERROR, rules, S("the policy has more than 16384 rules"));
         return;
     }
     c->drafts = POLICY_NEW(c, struct policy_draft, rules->count + 1);

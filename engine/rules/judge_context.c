@@ -1,9 +1,9 @@
 #include "engine/base/decimal.h"
 #include "engine/base/text.h"
+#include "engine/policy/policy_find.h"
 #include "engine/rules/firing.h"
 #include "engine/rules/judge_flow.h"
 #include "engine/rules/sequence.h"
-#include "engine/rules/rule_marks.h"
 
 /* Which of the intent's subjects a fact counts for. */
 static uint64_t match_of(const struct sunder_judge *judge, const struct sunder_key_fact *fact)
@@ -276,11 +276,29 @@ static bool remembers(const struct sunder_judge *judge, const struct sunder_rule
 static void mark_remembering(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
 {
     const struct sunder_policy *policy = judge->state.policy;
-    for (uint32_t i = 0; policy->uses_expressions && i < policy->rule_count; i++) {
-        if (remembers(judge, &policy->rules[i])) {
-            marks->words[i / 64] |= UINT64_C(1) << (i % 64);
+    for (uint32_t i = 0; i < policy->rules_keyed.count; i++) {
+        if (remembers(judge, &policy->rules[policy->rules_keyed.at[i]])) {
+            sunder_rule_marks_add(marks, policy->rules_keyed.at[i]);
         }
     }
+}
+
+/* Gates and conditions by what they can hold for. */
+static void mark_open(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
+{
+    if (judge->state.policy->find_index == NULL) {
+        return;
+    }
+    const struct sunder_policy_act act = {
+        .fields = judge->env->fields,
+        .duties = judge->duties,
+        .duty_count = judge->duty_count,
+        .objects = {judge->objects, judge->object_count},
+        .cases = {judge->cases, judge->case_count},
+        .phases = judge->phases,
+        .tier = sunder_judge_tier_name(judge->tier),
+    };
+    sunder_policy_find(judge->state.policy, &act, marks);
 }
 
 static enum sunder_err add_candidate(struct sunder_judge *judge, const struct sunder_rule *rule)
@@ -367,16 +385,14 @@ enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
     sunder_rule_marks_of(policy, judge->duties, judge->duty_count, judge->phases, &marks);
     sunder_judge_mark_labels(judge, &marks);
     mark_remembering(judge, &marks);
-    uint32_t most = 0;
-    for (uint32_t w = 0; w < (policy->rule_count + 63) / 64; w++) {
-        most += (uint32_t)__builtin_popcountll(marks.words[w]);
-    }
+    mark_open(judge, &marks);
+    uint32_t most = sunder_rule_marks_count(&marks);
     judge->candidates = SUNDER_ARENA_NEW(judge->state.arena, struct sunder_candidate, most);
     if (judge->candidates == NULL) {
         return SUNDER_ERR_FULL;
     }
     uint32_t rule = 0;
-    while (sunder_rule_marks_next(policy, &marks, &rule)) {
+    while (sunder_rule_marks_next(&marks, &rule)) {
         SUNDER_TRY(add_candidate(judge, &policy->rules[rule]));
     }
     if (most > SUNDER_INTENT_RULE_TEXTS_MAX / (2 * (4 + SUNDER_IDENTIFIER_BYTES_MAX))) {

@@ -56,7 +56,7 @@ void sunder_judge_mark_labels(const struct sunder_judge *judge, struct sunder_ru
         }
         const struct sunder_rule_refs *refs = &policy->rules_by_label[index];
         for (uint32_t r = 0; r < refs->count; r++) {
-            marks->words[refs->at[r] / 64] |= UINT64_C(1) << (refs->at[r] % 64);
+            sunder_rule_marks_add(marks, refs->at[r]);
         }
     }
 }

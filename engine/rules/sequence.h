@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/rules/judge.h"
-#include "engine/rules/rule_marks.h"
+#include "engine/policy/rule_marks.h"
 
 /* The key of a series: the key itself, or task and key where the rule looks within a task. Lives in the arena; absent: no room. */
 struct sunder_str sunder_sequence_key(struct sunder_arena *arena, bool in_task, uint32_t task, struct sunder_str key);

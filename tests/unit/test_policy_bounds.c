@@ -96,7 +96,7 @@ static void rules_are_bounded(void **state)
     }
 
     text_add("- {limit: one.more, count: true, max: 1}\n");
-    assert_one_error("the policy has more than 1024 rules");
+    assert_one_error("the policy has more than 16384 rules");
 }
 
 static void duties_of_one_rule_are_bounded(void **state)
