@@ -1,6 +1,6 @@
 /* What only the whole policy shows. */
 #include "engine/expr/expr_facts.h"
-#include "engine/policy/policy_parts.h"
+#include "engine/expr/nearest.h"
 #include "engine/policy/policy_flow.h"
 #include "engine/policy/policy_parts.h"
 
@@ -234,6 +234,67 @@ static void check_duties(struct policy_compile *c)
     }
 }
 
+/* "`field` is never `value`", with the nearest word that it may be. */
+static void say_never(struct policy_compile *c,
+    const struct policy_draft *draft,
+    const struct sunder_expr_guard *guard,
+    const struct sunder_str *words,
+    uint32_t count)
+{
+    for (uint32_t v = 0; v < guard->count; v++) {
+        struct sunder_str value = guard->values[v];
+        bool known = false;
+        for (uint32_t i = 0; i < count && !known; i++) {
+            known = guard->prefix ? sunder_str_starts_with(words[i], value)
+                                  : sunder_str_equal(words[i], value);
+        }
+        if (known) {
+            continue;
+        }
+        struct sunder_str meant = sunder_str_nearest(value, words, count);
+        bool near = !sunder_str_absent(meant);
+        POLICY_SAY(c,
+            WARNING,
+            draft->when_doc,
+            S("`"),
+            draft->rule.name,
+            S("`: `"),
+            sunder_field_name(guard->field),
+            guard->prefix ? S("` never begins with `") : S("` is never `"),
+            value,
+            near ? S("`; did you mean `") : S("`"),
+            near ? meant : S(""),
+            near ? S("`?") : S(""));
+    }
+}
+
+/* Values that no act can have: duties that nothing maps, and words that are none. */
+static void check_values(struct policy_compile *c, const struct policy_draft *draft)
+{
+    static const struct sunder_str phases[3] = {
+        POLICY_WORD("observe"), POLICY_WORD("recommend"), POLICY_WORD("execute")};
+    static const struct sunder_str tiers[3] = {
+        POLICY_WORD("low"), POLICY_WORD("medium"), POLICY_WORD("high")};
+    uint32_t count = 0;
+    const struct sunder_expr_guard *guards =
+        draft->rule.when == NULL ? NULL : sunder_expr_guards(draft->rule.when, &count);
+    for (uint32_t g = 0; g < count; g++) {
+        switch ((uint32_t)guards[g].field) {
+        case SUNDER_FIELD_DUTY:
+            say_never(c, draft, &guards[g], c->duties, c->duty_count);
+            break;
+        case SUNDER_FIELD_PHASE:
+            say_never(c, draft, &guards[g], phases, 3);
+            break;
+        case SUNDER_FIELD_TIER:
+            say_never(c, draft, &guards[g], tiers, 3);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
 void policy_check_whole(struct policy_compile *c)
 {
     for (uint32_t i = 0; i < c->draft_count; i++) {
@@ -247,6 +308,7 @@ void policy_check_whole(struct policy_compile *c)
         policy_check_steps(c, draft);
         check_claims(c, draft);
         check_domain(c, draft);
+        check_values(c, draft);
     }
     check_who(c);
 }
@@ -279,11 +341,38 @@ static void check_rates(struct policy_compile *c)
     }
 }
 
+/* A condition that no index can place is evaluated for every act; among many rules that is worth a word. */
+static void check_places(struct policy_compile *c)
+{
+    enum {
+        FEW = 16
+    };
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < c->draft_count; i++) {
+        open += c->drafts[i].rule.when != NULL ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < c->draft_count && open > FEW; i++) {
+        uint32_t count = 0;
+        const struct sunder_rule *rule = &c->drafts[i].rule;
+        if (rule->when == NULL || sunder_expr_guards(rule->when, &count) != NULL) {
+            continue;
+        }
+        POLICY_SAY(c,
+            WARNING,
+            c->drafts[i].when_doc,
+            S("`"),
+            rule->name,
+            S("` is evaluated for every act: its condition compares no tool, duty or other text "
+              "with a constant"));
+    }
+}
+
 void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root)
 {
     check_duties(c);
     check_entitled(c);
     check_rates(c);
+    check_places(c);
     policy_check_flow(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
         POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));

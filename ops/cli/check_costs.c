@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/expr/expr_facts.h"
+#include "engine/policy/policy_find.h"
 #include "ops/cli/cli_json.h"
 
 #define EXPRESSIONS_MAX 40u
@@ -74,9 +75,28 @@ static const struct sunder_expr_factor *dearest(
 }
 
 /* Which acts make the engine look at the rule. */
-static bool looked_at_always(const struct sunder_rule *rule)
+static bool looked_at_always(const struct sunder_policy *policy, const struct sunder_rule *rule)
 {
+    if (rule->when != NULL) {
+        return !sunder_policy_place_of(policy, rule).placed;
+    }
     return rule->phases == 0 && rule->duty_count == 0;
+}
+
+/* Where the index has put a gate or condition. */
+static void place_write(
+    FILE *out, const struct sunder_policy *policy, const struct sunder_rule *rule)
+{
+    struct sunder_policy_place place = sunder_policy_place_of(policy, rule);
+    struct sunder_str field = sunder_field_name(place.field);
+    fprintf(out,
+        "%s of its %.*s, with %" PRIu32 " rules",
+        place.prefix ? "the beginning" : "the value",
+        TEXT(field),
+        place.worst);
+    if (place.second) {
+        fprintf(out, ", then %.*s", TEXT(sunder_field_name(place.second_field)));
+    }
 }
 
 static void duties_write(
@@ -86,8 +106,12 @@ static void duties_write(
         fputs("acts of its phases", out);
         return;
     }
-    if (looked_at_always(rule)) {
+    if (looked_at_always(policy, rule)) {
         fputs("every act", out);
+        return;
+    }
+    if (rule->when != NULL) {
+        place_write(out, policy, rule);
         return;
     }
     if (rule->kind == SUNDER_RULE_REQUIRES) {
@@ -195,7 +219,7 @@ void sunder_check_costs_json(FILE *out, const struct sunder_policy *policy)
         fprintf(out,
             ",\"units\":%" PRIu64 ",\"every_act\":%s,\"duties\":[",
             units_of(&list),
-            looked_at_always(rule) ? "true" : "false");
+            looked_at_always(policy, rule) ? "true" : "false");
         bool waits = rule->kind == SUNDER_RULE_REQUIRES;
         const struct sunder_duty_id *duties = waits ? &rule->before : rule->duties;
         for (uint32_t k = 0; k < (waits ? 1 : rule->duty_count); k++) {
