@@ -286,7 +286,13 @@ static void mark_remembering(const struct sunder_judge *judge, struct sunder_rul
 /* Gates and conditions by what they can hold for. */
 static void mark_open(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
 {
-    if (judge->state.policy->find_index == NULL) {
+    const struct sunder_policy *policy = judge->state.policy;
+    for (uint32_t i = 0; policy->watch != NULL && i < policy->rule_count; i++) {
+        if (policy->rules[i].when != NULL) { /* Who watches wants to see what is false, too. */
+            sunder_rule_marks_add(marks, i);
+        }
+    }
+    if (policy->find_index == NULL || policy->watch != NULL) {
         return;
     }
     const struct sunder_policy_act act = {
@@ -298,7 +304,7 @@ static void mark_open(const struct sunder_judge *judge, struct sunder_rule_marks
         .phases = judge->phases,
         .tier = sunder_judge_tier_name(judge->tier),
     };
-    sunder_policy_find(judge->state.policy, &act, marks);
+    sunder_policy_find(policy, &act, marks);
 }
 
 static enum sunder_err add_candidate(struct sunder_judge *judge, const struct sunder_rule *rule)
