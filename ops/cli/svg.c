@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ops/cli/cli_time.h"
+#include "ops/cli/cli_xml.h"
 
 #define ACTS_MAX 65u    /* Columns: what a person can still look at. */
 #define LANES_MAX 66u   /* One per agent, and one for the act. */
@@ -45,34 +46,11 @@ struct picture {
     uint32_t left_out;
 };
 
-static void escaped(FILE *out, struct sunder_str text)
-{
-    for (uint32_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        switch (c) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(c < 0x20 || c == 0x7F ? '?' : c, out); /* XML knows no others. */
-        }
-    }
-}
-
 /* The last characters, which tell one agent from another; the whole text is in the tooltip. Never cut within a character. */
 static void shortened(FILE *out, struct sunder_str text, uint32_t chars)
 {
     if (text.len <= chars) {
-        escaped(out, text);
+        sunder_xml_write(out, text);
         return;
     }
     uint32_t from = text.len - (chars - 1);
@@ -87,13 +65,13 @@ static void shortened(FILE *out, struct sunder_str text, uint32_t chars)
         }
     }
     fputs("\u2026", out);
-    escaped(out, (struct sunder_str){text.at + from, text.len - from});
+    sunder_xml_write(out, (struct sunder_str){text.at + from, text.len - from});
 }
 
 static void tooltip(FILE *out, struct sunder_str text)
 {
     fputs("<title>", out);
-    escaped(out, text);
+    sunder_xml_write(out, text);
     fputs("</title>", out);
 }
 
@@ -202,9 +180,9 @@ static void head_draw(const struct picture *picture, uint32_t width, uint32_t he
                                                  : "observed");
     tooltip(picture->out, decision->event);
     fputs("</text>\n<text x=\"16\" y=\"48\" font-size=\"12\" fill=\"#4b5563\">", picture->out);
-    escaped(picture->out, decision->tool);
+    sunder_xml_write(picture->out, decision->tool);
     fputc('/', picture->out);
-    escaped(picture->out, decision->action);
+    sunder_xml_write(picture->out, decision->action);
     if (decision->objects.count > 0) {
         fputs(" on ", picture->out);
         shortened(picture->out, decision->objects.at[0], 48);
@@ -288,25 +266,25 @@ static void act_title(const struct picture *picture, const struct act *act)
     char time[SUNDER_CLI_TIME_CHARS];
     sunder_cli_time_format(act->time_ms, time);
     fprintf(picture->out, "<title>%s  ", time);
-    escaped(picture->out, act->duty);
+    sunder_xml_write(picture->out, act->duty);
     fputs(" by ", picture->out);
-    escaped(picture->out, act->agent);
+    sunder_xml_write(picture->out, act->agent);
     if (record != NULL) {
         fputs(": ", picture->out);
-        escaped(picture->out, record->tool);
+        sunder_xml_write(picture->out, record->tool);
         fputc('/', picture->out);
-        escaped(picture->out, record->action);
+        sunder_xml_write(picture->out, record->action);
         for (uint32_t i = 0; i < record->objects.count; i++) {
             fputs(i == 0 ? " on " : ", ", picture->out);
-            escaped(picture->out, record->objects.at[i]);
+            sunder_xml_write(picture->out, record->objects.at[i]);
         }
         if (record->principal.at != NULL) {
             fputs(", for ", picture->out);
-            escaped(picture->out, record->principal);
+            sunder_xml_write(picture->out, record->principal);
         }
     }
     fputs(" (", picture->out);
-    escaped(picture->out, act->id);
+    sunder_xml_write(picture->out, act->id);
     fputs(")</title>", picture->out);
 }
 

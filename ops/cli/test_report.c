@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ops/cli/cli_json.h"
+#include "ops/cli/cli_xml.h"
 
 /* For "%.*s". */
 #define TEXT(str) (int)(str).len, (str).at
@@ -157,42 +158,14 @@ static void file_json(const struct sunder_test_report *report,
     fputs("]}", out);
 }
 
-/* Text of XML, in attributes too. Control characters, which XML cannot have, become '?'. */
-static void xml_write(FILE *out, struct sunder_str text)
-{
-    for (uint32_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        switch (c) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\n':
-            fputs("&#10;", out);
-            break;
-        default:
-            fputc(c < 0x20 && c != '\t' ? '?' : c, out);
-            break;
-        }
-    }
-}
-
 static void case_junit(FILE *out, const char *path, const struct sunder_test_result *it)
 {
     fputs("    <testcase classname=\"", out);
-    xml_write(out, sunder_str_of(path));
+    sunder_xml_write(out, sunder_str_of(path));
     fputs("\" name=\"", out);
-    xml_write(out, it->of->name);
+    sunder_xml_write(out, it->of->name);
     fputs("\" file=\"", out);
-    xml_write(out, sunder_str_of(path));
+    sunder_xml_write(out, sunder_str_of(path));
     fprintf(out,
         "\" line=\"%" PRIu32 "\" time=\"%.6f\"",
         it->of->line,
@@ -204,12 +177,12 @@ static void case_junit(FILE *out, const char *path, const struct sunder_test_res
     fputs(">\n      <failure message=\"", out);
     const struct sunder_test_failure *first = it->failures;
     if (first == NULL) {
-        xml_write(out, sunder_str_of(it->broken));
+        sunder_xml_write(out, sunder_str_of(it->broken));
     } else {
         fprintf(out, "%.*s: %s: expected ", TEXT(first->event), first->part);
-        xml_write(out, first->expected);
+        sunder_xml_write(out, first->expected);
         fputs(", got ", out);
-        xml_write(out, first->got);
+        sunder_xml_write(out, first->got);
     }
     fputs("\">", out);
     char *text = NULL;
@@ -218,7 +191,7 @@ static void case_junit(FILE *out, const char *path, const struct sunder_test_res
     if (lines != NULL) {
         failures_text(lines, path, it);
         if (fclose(lines) == 0) {
-            xml_write(out, (struct sunder_str){text, (uint32_t)len});
+            sunder_xml_write(out, (struct sunder_str){text, (uint32_t)len});
         }
         free(text);
     }
@@ -238,7 +211,7 @@ static void file_junit(const struct sunder_test_report *report,
         time += results[i].nanoseconds;
     }
     fputs("  <testsuite name=\"", out);
-    xml_write(out, sunder_str_of(path));
+    sunder_xml_write(out, sunder_str_of(path));
     fprintf(out,
         "\" tests=\"%" PRIu32 "\" failures=\"%" PRIu32 "\" time=\"%.6f\">\n",
         count,
