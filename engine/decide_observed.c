@@ -79,6 +79,7 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_duties(judge, &trouble));
     SUNDER_TRY(sunder_judge_scopes(judge));
     SUNDER_TRY(sunder_judge_candidates(judge));
+    SUNDER_TRY(sunder_judge_gates(judge));
     SUNDER_TRY(findings(step, &trouble, &record));
     SUNDER_TRY(sunder_answer_shared(step, &record));
     SUNDER_TRY(sunder_answer_act(step, &record));

@@ -197,7 +197,7 @@ static void a_rule_that_is_off_is_not_judged(void **state)
     assert_int_equal(out.records[0].shadow_count, 1);
 }
 
-static void an_observed_act_needs_no_field_of_a_gate(void **state)
+static void an_observed_act_tells_what_its_gates_lack(void **state)
 {
     (void)state;
     use(HEAD CATALOGUE "  - {gate: big, when: amount > 10}\n");
@@ -207,7 +207,9 @@ static void an_observed_act_needs_no_field_of_a_gate(void **state)
         "log",
         "{\"tenant\":\"acme\",\"agent\":\"bot:1\",\"tool\":\"erp\",\"action\":\"create\"}");
     assert_int_equal(out.count, 1);
-    assert_int_equal(out.records[0].finding_count, 0); /* Nothing of it could not be counted. */
+    assert_int_equal(out.records[0].finding_count, 1);
+    assert_str_equal(out.records[0].findings[0].code, "observed_incomplete");
+    assert_str_equal(out.records[0].findings[0].field, "big:amount");
 }
 
 int main(void)
@@ -223,7 +225,7 @@ int main(void)
         cmocka_unit_test_teardown(an_exception_ends, teardown),
         cmocka_unit_test_teardown(unless_excuses_a_gate_only_when_true, teardown),
         cmocka_unit_test_teardown(a_rule_that_is_off_is_not_judged, teardown),
-        cmocka_unit_test_teardown(an_observed_act_needs_no_field_of_a_gate, teardown),
+        cmocka_unit_test_teardown(an_observed_act_tells_what_its_gates_lack, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
