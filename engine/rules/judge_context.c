@@ -287,6 +287,9 @@ static void mark_remembering(const struct sunder_judge *judge, struct sunder_rul
 static void mark_open(const struct sunder_judge *judge, struct sunder_rule_marks *marks)
 {
     const struct sunder_policy *policy = judge->state.policy;
+    if (judge->duty_count == 0) {
+        return; /* An act without duties meets none (Readings, 18). */
+    }
     for (uint32_t i = 0; policy->watch != NULL && i < policy->rule_count; i++) {
         if (policy->rules[i].when != NULL) { /* Who watches wants to see what is false, too. */
             sunder_rule_marks_add(marks, i);

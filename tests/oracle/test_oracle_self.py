@@ -698,6 +698,14 @@ def test_S20_without_by_and_key_history_is_everybodys(decide):
           (outcome("i3", "failed"), "outcome released"), (intent("i5", "a", "send"), "deny leak@<i1"))
 
 
+def test_S20_an_act_without_duties_meets_no_gate_or_condition(decide):
+    rules = "rules:\n  - {condition: c, when: \"agent in history.agents()\", then: revoke, by: agent}\n" \
+        "  - {gate: g, when: \"confidence < 0.5\"}\n"
+    check(decide, policy(rules),
+          (observed("o1", "a", "read", confidence="1"), "observed"), (observed("o2", "a", "nothing"), "observed"),
+          (observed("o3", "a", "read"), ["observed observed_incomplete:g:confidence", "revoked a rule"]))
+
+
 def test_S20_exceptions_end_to_the_millisecond(decide):
     more = ", except: [{when: \"principal == 'user:of-a'\", owner: ana, until: '1970-01-01T00:00:10Z'}]"
     check(decide, policy(PAIR % (", by: agent" + more)),
