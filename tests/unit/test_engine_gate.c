@@ -212,6 +212,20 @@ static void an_observed_act_tells_what_its_gates_lack(void **state)
     assert_str_equal(out.records[0].findings[0].field, "big:amount");
 }
 
+static void an_act_without_duties_is_not_judged(void **state)
+{
+    (void)state;
+    use(HEAD CATALOGUE "  - {condition: any, when: \"agent == 'bot:1' && history.count() >= 0\", then: revoke}\n"
+                       "  - {gate: big, when: amount > 10}\n");
+    struct sunder_outputs out = rig_send(
+        rig, "observed", "o1", "log", "{\"tenant\":\"acme\",\"agent\":\"bot:1\",\"tool\":\"erp\",\"action\":\"x\"}");
+    assert_int_equal(out.count, 1);
+    assert_int_equal(out.records[0].finding_count, 0);
+    out = rig_send(rig, "observed", "o2", "log",
+        "{\"tenant\":\"acme\",\"agent\":\"bot:1\",\"tool\":\"erp\",\"action\":\"create\",\"amount\":1}");
+    assert_true(out.count > 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +239,7 @@ int main(void)
         cmocka_unit_test_teardown(an_exception_ends, teardown),
         cmocka_unit_test_teardown(unless_excuses_a_gate_only_when_true, teardown),
         cmocka_unit_test_teardown(a_rule_that_is_off_is_not_judged, teardown),
+        cmocka_unit_test_teardown(an_act_without_duties_is_not_judged, teardown),
         cmocka_unit_test_teardown(an_observed_act_tells_what_its_gates_lack, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
