@@ -300,8 +300,8 @@ static void without_room_it_is_full_at_every_size(void **state)
         "args.to.split('@')[0].upperAscii().replace('O', 'oo') == 'ooPS'",
         "[amount, 1].sort()[0] == 1 && {'a': [agent]}['a'][0] == 'a1'",
         "string(now) == '2026-01-01T00:00:00.25Z' && sets.contains(labels + [agent], ['a1'])",
-        "tool == 'a' || labels.exists(l, l.startsWith('sec')) && history.count('x') > 1 || [[1], "
-        "[2]].flatten().size() == 2",
+        ("tool == 'a' || labels.exists(l, l.startsWith('sec')) && history.count('x') > 1 || "
+         "[[1], [2]].flatten().size() == 2"),
     };
     const struct sunder_expr_want want = {.allowed = SUNDER_FIELDS_ALL, .type = SUNDER_TYPE_BOOL};
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
