@@ -36,3 +36,30 @@ void sunder_cli_time_format(int64_t ms, char buf[static SUNDER_CLI_TIME_CHARS])
         (int)(rest / 1000 % 60),
         (int)(rest % 1000));
 }
+
+void sunder_cli_duration_format(int64_t ms, char buf[static SUNDER_CLI_DURATION_CHARS])
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+        int64_t from_ms;
+    } UNITS[] = {{"d", DAY_MS, 2 * DAY_MS},
+        {"h", 3600000, 3600000},
+        {"m", 60000, 60000},
+        {"s", 1000, 1000},
+        {"ms", 1, 1}};
+    int len = 0;
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        if (ms >= UNITS[i].from_ms) {
+            len += snprintf(buf + len,
+                SUNDER_CLI_DURATION_CHARS - (size_t)len,
+                "%" PRId64 "%s",
+                ms / UNITS[i].ms,
+                UNITS[i].name);
+            ms %= UNITS[i].ms;
+        }
+    }
+    if (len == 0) {
+        snprintf(buf, SUNDER_CLI_DURATION_CHARS, "0s");
+    }
+}

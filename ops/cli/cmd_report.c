@@ -8,15 +8,17 @@
 #include "ops/cli/cli_json.h"
 #include "ops/cli/cli_time.h"
 #include "ops/cli/lines.h"
+#include "ops/cli/render.h"
 #include "ops/cli/tally.h"
 #include "proto/wire.h"
 
-/* What a row counts; a rule's row has the first five only, of the decisions that it fired for. */
+/* What a row counts; a rule's row: of the decisions that it fired for. */
 enum column {
     INTENTS,
     ALLOWED,
     DENIED,
     ESCALATED,
+    WOULD_BE, /* Of the allowed: denied or escalated, if the policy did not only watch there. */
     SHADOWED, /* Of a rule: it would have fired. */
     OBSERVED,
     REVOKED,
@@ -27,7 +29,7 @@ enum column {
 _Static_assert(COLUMN_COUNT <= SUNDER_TALLY_COUNTS_MAX, "a row has room for all columns");
 
 static const char *const NAMES[COLUMN_COUNT] = {
-    "intents", "allow", "deny", "escalate", "shadow", "observed", "revoked", "agents"};
+    "intents", "allow", "deny", "escalate", "would_be", "shadow", "observed", "revoked", "agents"};
 
 /* groups   by name; in which the tenant stands before a zero byte
  * members  which agents a group has
@@ -120,6 +122,7 @@ static void rules_take(struct report *report, const struct sunder_decision *reco
         if (row != NULL) {
             row->counts[INTENTS] += !revocation;
             row->counts[revocation ? REVOKED : verdict_column(record)]++;
+            row->counts[WOULD_BE] += sunder_render_watched(record);
             if (!revocation) {
                 agent_count(report, row, record);
             }
@@ -166,6 +169,7 @@ static void record_take(struct report *report, const struct sunder_decision *rec
     enum column column = decision ? verdict_column(record) : observed ? OBSERVED : REVOKED;
     report->totals[INTENTS] += decision;
     report->totals[column]++;
+    report->totals[WOULD_BE] += sunder_render_watched(record);
     if (report->by[0] == 'r') {
         rules_take(report, record);
         return;
@@ -174,6 +178,7 @@ static void record_take(struct report *report, const struct sunder_decision *rec
     if (row != NULL) {
         row->counts[INTENTS] += decision;
         row->counts[column]++;
+        row->counts[WOULD_BE] += sunder_render_watched(record);
         if (!revocation) {
             agent_count(report, row, record);
         }
@@ -317,13 +322,14 @@ static void json_print(
         counts_json(report, rows[i]->counts);
     }
     printf("],\n\"not_records\":%" PRIu64 ",\"intents\":%" PRIu64 ",\"allow\":%" PRIu64
-           ",\"deny\":%" PRIu64 ",\"escalate\":%" PRIu64 ",\"observed\":%" PRIu64
-           ",\"revoked\":%" PRIu64 ",\"asked_per_1000\":%.1f}\n",
+           ",\"deny\":%" PRIu64 ",\"escalate\":%" PRIu64 ",\"would_be\":%" PRIu64
+           ",\"observed\":%" PRIu64 ",\"revoked\":%" PRIu64 ",\"asked_per_1000\":%.1f}\n",
         report->foreign,
         report->totals[INTENTS],
         report->totals[ALLOWED],
         report->totals[DENIED],
         report->totals[ESCALATED],
+        report->totals[WOULD_BE],
         report->totals[OBSERVED],
         report->totals[REVOKED],
         asked(report->totals));
@@ -356,6 +362,11 @@ static enum sunder_exit print(struct report *report)
         asked(report->totals),
         report->totals[OBSERVED],
         report->totals[REVOKED]);
+    if (report->totals[WOULD_BE] > 0) {
+        fprintf(stderr,
+            "%" PRIu64 " of the allow were only watched: would_be deny or escalate\n",
+            report->totals[WOULD_BE]);
+    }
     if (report->foreign > 0) {
         sunder_cli_complain("report: %" PRIu64 " lines are not records as sunder writes them, and "
                             "are not counted",

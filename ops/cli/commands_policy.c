@@ -229,6 +229,8 @@ const struct sunder_cli_command sunder_cli_policy_commands[] = {
             "  observed     acts that an audit log told of\n"
             "  revoked      revocations of the person or agent, or by the rule\n"
             "  agents       different ones\n"
+            "  would_be     of the allow: deny or escalate, if the policy did not only watch "
+            "there\n"
             "  shadow       of a rule: how often it would have fired\n"
             "  asked/1000   of 1,000 intents, for how many a person is asked\n"
             "By rule, a line counts the intents that the rule, or the engine by this code, was "

@@ -22,8 +22,9 @@ void sunder_coverage_destroy(struct sunder_coverage *coverage)
 static void reasons_take(struct sunder_coverage *coverage,
     const struct sunder_reason *reasons,
     uint32_t count,
-    bool took)
+    const struct sunder_decision *record)
 {
+    bool took = record->kind == SUNDER_RECORD_REVOCATION;
     const struct sunder_policy *policy = coverage->policy;
     for (uint32_t i = 0; i < count; i++) {
         if (reasons[i].rule.at == NULL) {
@@ -36,8 +37,11 @@ static void reasons_take(struct sunder_coverage *coverage,
         }
         struct sunder_coverage_rule *counts = &coverage->rules[rule - policy->rules];
         counts->took += took;
-        counts->watched += !took && reasons[i].mode == SUNDER_MODE_SHADOW;
-        counts->fired += !took && reasons[i].mode != SUNDER_MODE_SHADOW;
+        bool held =
+            record->would_be == SUNDER_VERDICT_NONE || reasons[i].effect == SUNDER_EFFECT_ALERT;
+        bool watched = reasons[i].mode == SUNDER_MODE_SHADOW || !held;
+        counts->watched += !took && watched;
+        counts->fired += !took && !watched;
     }
 }
 
@@ -73,8 +77,8 @@ void sunder_coverage_take(struct sunder_coverage *coverage, const struct sunder_
     if (record->duplicate || (!took && !act)) {
         return;
     }
-    reasons_take(coverage, record->reasons, record->reason_count, took);
-    reasons_take(coverage, record->shadow, record->shadow_count, took);
+    reasons_take(coverage, record->reasons, record->reason_count, record);
+    reasons_take(coverage, record->shadow, record->shadow_count, record);
     bool judged = act && record->tool.at != NULL && (record->stage == 0 || record->stage >= 5);
     if (judged) {
         coverage->decisions += 1;

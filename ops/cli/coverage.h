@@ -3,7 +3,7 @@
 
 #include "engine/policy/policy.h"
 
-/* fired  enforced reasons; watched: those of shadow mode; took: revocations */
+/* fired  enforced reasons; watched: those of shadow mode, and where the policy only watches; took: revocations */
 struct sunder_coverage_rule {
     uint64_t fired;
     uint64_t watched;

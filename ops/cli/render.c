@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "ops/cli/cli_time.h"
+#include "ops/cli/rule_story.h"
 #include "ops/cli/would_pass.h"
+#include "proto/wire_words.h"
 
 /* For "%.*s". */
 #define TEXT(str) (int)(str).len, (str).at
@@ -71,10 +73,16 @@ static void page_close(struct page *page, const struct sunder_render *render)
     free(page->text);
 }
 
+bool sunder_render_watched(const struct sunder_decision *record)
+{
+    return record->would_be != SUNDER_VERDICT_NONE;
+}
+
 bool sunder_render_refuses(const struct sunder_decision *record)
 {
     return record->kind == SUNDER_RECORD_REVOCATION ||
-           (record->kind == SUNDER_RECORD_DECISION && record->verdict != SUNDER_VERDICT_ALLOW);
+           (record->kind == SUNDER_RECORD_DECISION &&
+               (record->verdict != SUNDER_VERDICT_ALLOW || sunder_render_watched(record)));
 }
 
 const char *sunder_render_verdict(enum sunder_verdict verdict)
@@ -306,10 +314,17 @@ static void record_write(const struct sunder_render *render, const struct sunder
         fprintf(out, "  %s%-8s%s  ", on(colour), kind_text(record->kind), off());
         recorded_write(render, record);
     } else {
+        bool watched = sunder_render_watched(record);
+        char verdict[16];
+        snprintf(verdict,
+            sizeof(verdict),
+            "%s%s",
+            sunder_render_verdict(record->verdict),
+            watched ? "*" : "");
         fprintf(out,
             "  %s%-8s%s  ",
-            on(verdict_colour(record->verdict)),
-            sunder_render_verdict(record->verdict),
+            on(watched ? YELLOW : verdict_colour(record->verdict)),
+            verdict,
             off());
         act_write(render, record);
         fprintf(out,
@@ -318,6 +333,9 @@ static void record_write(const struct sunder_render *render, const struct sunder
             TEXT(record->event),
             record->duplicate ? ", a copy" : "",
             off());
+        if (watched) {
+            fprintf(out, "  (only watched: would be %s)", sunder_render_verdict(record->would_be));
+        }
     }
     fputc('\n', out);
     for (uint32_t i = 0; i < record->reason_count; i++) {
@@ -404,48 +422,6 @@ static void act_story(const struct sunder_render *render, const struct sunder_de
     list_write(out, "which means", decision->duties);
 }
 
-static void rule_story(
-    FILE *out, const struct sunder_policy *policy, const struct sunder_rule *rule)
-{
-    fputs("     the rule: ", out);
-    switch (rule->kind) {
-    case SUNDER_RULE_SEPARATION:
-        fprintf(out, "at most %" PRIu32 " of", rule->at_most);
-        break;
-    case SUNDER_RULE_REQUIRES:
-        fputs("there must have been", out);
-        break;
-    case SUNDER_RULE_LIMIT:
-        fputs("a limit on", out);
-        break;
-    case SUNDER_RULE_GATE:
-    case SUNDER_RULE_CONDITION:
-        fprintf(out, "when %.*s", TEXT(sunder_expr_source(rule->when)));
-        break;
-    case SUNDER_RULE_SEQUENCE:
-        fputs(rule->along_information ? "what was learnt must not lead through"
-                                      : "nobody goes through",
-            out);
-        break;
-    }
-    for (uint32_t i = 0; i < rule->step_count; i++) {
-        fprintf(out, "%s%.*s", i == 0 ? " " : ", then ", TEXT(rule->steps[i].text));
-    }
-    for (uint32_t i = 0; i < rule->duty_count; i++) {
-        fprintf(out, "%s%.*s", i == 0 ? " " : ", ", TEXT(policy->duties[rule->duties[i].value]));
-    }
-    if (rule->phases != 0) {
-        fputs(" the phases observe, recommend, execute", out);
-    }
-    if (rule->per_text.at != NULL && rule->per_text.len > 0) {
-        fprintf(out, ", per %.*s", TEXT(rule->per_text));
-    }
-    if (rule->within_ms > 0) {
-        fprintf(out, ", within %" PRId64 " s", rule->within_ms / 1000);
-    }
-    fputc('\n', out);
-}
-
 static void evidence_story(const struct sunder_render *render,
     const struct sunder_render_story *story,
     const struct sunder_evidence *it)
@@ -475,24 +451,22 @@ static void reason_story(const struct sunder_render *render,
     const struct sunder_reason *reason)
 {
     FILE *out = render->out;
+    bool watched = reason->mode == SUNDER_MODE_SHADOW ||
+                   (sunder_render_watched(decision) && reason->effect != SUNDER_EFFECT_ALERT);
     reason_head_write(render, reason);
     if (reason->rule.at != NULL) {
-        fprintf(out,
-            "     %.*s, %s%s",
-            TEXT(reason->code),
-            effect_text(reason->effect),
-            reason->mode == SUNDER_MODE_SHADOW ? " if it were in force" : "");
+        fprintf(out, "     %.*s, %s", TEXT(reason->code), effect_text(reason->effect));
         if (reason->subject.at != NULL) {
             fprintf(out, "; held against %.*s", TEXT(reason->subject));
         }
         if (reason->key.at != NULL) {
             fprintf(out, " on %.*s", TEXT(reason->key));
         }
-        fputc('\n', out);
+        fputs(watched ? ", if it were in force\n" : "\n", out);
         const struct sunder_rule *rule =
             story->policy == NULL ? NULL : sunder_policy_rule(story->policy, reason->rule);
         if (rule != NULL) {
-            rule_story(out, story->policy, rule);
+            sunder_rule_story(out, story->policy, rule);
         }
     }
     if (reason->value.at != NULL) {
@@ -519,13 +493,26 @@ static void reason_story(const struct sunder_render *render,
     }
 }
 
+static void reasons_head_story(FILE *out, const struct sunder_decision *decision)
+{
+    if (decision->reason_count == 0) {
+        fputs("\nno rule was against it\n", out);
+    } else if (sunder_render_watched(decision)) {
+        fprintf(out,
+            "\nwhy it would be: %s, if the policy did not only watch here\n",
+            sunder_render_verdict(decision->would_be));
+    } else {
+        fputs("\nwhy\n", out);
+    }
+}
+
 static void story_write(const struct sunder_render *render,
     const struct sunder_render_story *story,
     const struct sunder_decision *decision)
 {
     FILE *out = render->out;
     fprintf(out,
-        "%.*s of tenant %.*s: %s%s%s%s\n\n",
+        "%.*s of tenant %.*s: %s%s%s%s",
         TEXT(decision->event),
         TEXT(decision->tenant),
         on(verdict_colour(decision->verdict)),
@@ -533,8 +520,17 @@ static void story_write(const struct sunder_render *render,
                                                  : sunder_render_verdict(decision->verdict),
         off(),
         decision->duplicate ? ", as a copy of an earlier one" : "");
+    if (sunder_render_watched(decision)) {
+        fprintf(out,
+            ", since the policy only watches here (scope: %.*s); enforced it would be: %s%s%s",
+            TEXT(SUNDER_WORDS_SCOPE[decision->scope]),
+            on(verdict_colour(decision->would_be)),
+            sunder_render_verdict(decision->would_be),
+            off());
+    }
+    fputs("\n\n", out);
     act_story(render, decision);
-    fputs(decision->reason_count > 0 ? "\nwhy\n" : "\nno rule was against it\n", out);
+    reasons_head_story(out, decision);
     for (uint32_t i = 0; i < decision->reason_count; i++) {
         fprintf(out, "  %" PRIu32 ". ", i + 1);
         reason_story(render, story, decision, &decision->reasons[i]);

@@ -18,7 +18,10 @@ struct sunder_render {
 /* A line for the record, and indented below it each reason with its evidence in order of time. */
 void sunder_render_record(const struct sunder_render *render, const struct sunder_decision *record);
 
-/* What --deny-only shows: decisions that are not allow, and revocations. */
+/* An act that was allowed only because the policy watches there (S29). */
+bool sunder_render_watched(const struct sunder_decision *record);
+
+/* What --deny-only shows: decisions that are not allow, or would not be if the policy did not only watch, and revocations. */
 bool sunder_render_refuses(const struct sunder_decision *record);
 
 const char *sunder_render_verdict(enum sunder_verdict verdict);

@@ -377,17 +377,21 @@ static void limit_picture(FILE *out, const struct sunder_doc *rule)
     }
 }
 
-static void gate_picture(FILE *out, const struct sunder_doc *rule, const char *fallback)
+static void gate_picture(FILE *out, const struct sunder_doc *rule, bool gate)
 {
     struct sunder_str then = sunder_doc_member_text(rule, "then");
-    bool asks = then.at == NULL ? strcmp(fallback, "escalate") == 0 : is(then, "escalate");
+    bool asks = then.at == NULL ? gate : is(then, "escalate");
     fprintf(out, "    act --> %.*s ?\n", TEXT(sunder_doc_member_text(rule, "when")));
+    if (gate) { /* S20: where a condition fires, a gate does not ask. */
+        fputs("              what it reads is absent   --> denied (context_missing)\n", out);
+    }
     fprintf(out,
-        "              yes, or it cannot be told --> %s\n"
-        "              no                        --> passes this rule\n",
+        "              %s --> %s\n",
+        gate ? "yes, or another error    " : "yes, or it cannot be told",
         asks                ? "a person decides"
         : is(then, "alert") ? "passes, and is told"
                             : "denied");
+    fputs("              no                        --> passes this rule\n", out);
 }
 
 void sunder_rule_picture(FILE *out, const struct sunder_doc *rule)
@@ -404,7 +408,7 @@ void sunder_rule_picture(FILE *out, const struct sunder_doc *rule)
     } else if (is(kind, "limit")) {
         limit_picture(out, rule);
     } else {
-        gate_picture(out, rule, is(kind, "gate") ? "escalate" : "deny");
+        gate_picture(out, rule, is(kind, "gate"));
     }
 }
 

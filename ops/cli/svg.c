@@ -148,6 +148,9 @@ static const char *colour_of(const struct sunder_decision *decision)
     if (decision->kind != SUNDER_RECORD_DECISION) {
         return "#5b6b8c";
     }
+    if (sunder_render_watched(decision)) {
+        return "#b7791f";
+    }
     switch (decision->verdict) {
     case SUNDER_VERDICT_ALLOW:
     case SUNDER_VERDICT_NONE:
@@ -178,6 +181,11 @@ static void head_draw(const struct picture *picture, uint32_t width, uint32_t he
         colour_of(decision),
         decision->kind == SUNDER_RECORD_DECISION ? sunder_render_verdict(decision->verdict)
                                                  : "observed");
+    if (sunder_render_watched(decision)) {
+        fprintf(picture->out,
+            " (only watched: would be %s)",
+            sunder_render_verdict(decision->would_be));
+    }
     tooltip(picture->out, decision->event);
     fputs("</text>\n<text x=\"16\" y=\"48\" font-size=\"12\" fill=\"#4b5563\">", picture->out);
     sunder_xml_write(picture->out, decision->tool);

@@ -5,7 +5,7 @@
 
 #include "engine/base/str.h"
 
-#define SUNDER_TALLY_COUNTS_MAX 8
+#define SUNDER_TALLY_COUNTS_MAX 9
 
 struct sunder_tally_row {
     struct sunder_str name; /* Owned by the tally. */

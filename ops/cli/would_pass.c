@@ -1,7 +1,5 @@
 #include "ops/cli/would_pass.h"
 
-#include <inttypes.h>
-
 #include "engine/base/decimal.h"
 #include "ops/cli/cli_time.h"
 
@@ -16,10 +14,9 @@ static void wait_write(FILE *out, const struct sunder_decision *decision, struct
     int64_t time_ms = micro / SUNDER_DECIMAL_ONE;
     char text[SUNDER_CLI_TIME_CHARS];
     sunder_cli_time_format(time_ms, text);
-    fprintf(out,
-        "  - it is asked again from %s on, %" PRId64 " s later\n",
-        text,
-        (time_ms - decision->stream_time_ms) / 1000);
+    char wait[SUNDER_CLI_DURATION_CHARS];
+    sunder_cli_duration_format(time_ms - decision->stream_time_ms, wait);
+    fprintf(out, "  - it is asked again from %s on, %s later\n", text, wait);
 }
 
 static void change_write(
