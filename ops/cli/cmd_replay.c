@@ -21,6 +21,7 @@ struct job {
     struct sunder_render render;
     bool table;
     bool deny_only;
+    bool warned; /* of an event without a time */
 };
 
 static enum sunder_exit exit_of(const struct sunder_fail *fail)
@@ -80,6 +81,39 @@ static void on_record(void *ctx, const struct sunder_decision *record, struct su
     fputc('\n', job->out);
 }
 
+/* A table shows records; what became none is told beside it. */
+static void on_dead_letter(void *ctx, const struct sunder_partition_dead_letter *letter)
+{
+    const struct job *job = ctx;
+    const struct sunder_render render = {.out = stderr};
+    (void)fflush(job->out); /* Each at its place, where both go to one terminal. */
+    fprintf(stderr,
+        "line %" PRIu64 ": dead letter: %.*s",
+        sunder_replay_counts(job->replay).read,
+        (int)letter->code.len,
+        letter->code.at);
+    if (letter->field.at != NULL) {
+        fputs(" (", stderr);
+        sunder_render_text(&render, letter->field.at, letter->field.len);
+        fputc(')', stderr);
+    }
+    fputs(letter->message.len > 0 ? ": " : "", stderr);
+    sunder_render_text(&render, letter->message.at, letter->message.len);
+    fputc('\n', stderr);
+}
+
+static void timeless_warn(struct job *job)
+{
+    struct sunder_replay_counts counts = sunder_replay_counts(job->replay);
+    if (!job->warned && counts.timeless > 0) {
+        job->warned = true;
+        fprintf(stderr,
+            "sunder: warning: replay: line %" PRIu64 ": the event has neither `time` nor "
+            "sundertimestamp, and stands at 1970-01-01\n",
+            counts.read);
+    }
+}
+
 static enum sunder_exit replay_open(struct job *job, uint32_t partitions)
 {
     const char *format = sunder_cli_value(job->args, "output");
@@ -96,6 +130,7 @@ static enum sunder_exit replay_open(struct job *job, uint32_t partitions)
         .out = shaped ? NULL : job->out,
         .dead_letters = job->dead_letters,
         .record = shaped ? on_record : NULL,
+        .dead_letter = job->table ? on_dead_letter : NULL,
         .record_ctx = job,
     };
     struct sunder_fail fail;
@@ -145,6 +180,7 @@ static enum sunder_exit job_run(struct job *job, struct sunder_progress *progres
         if (err != SUNDER_OK) {
             break;
         }
+        timeless_warn(job);
         if (i % LOOK_EVERY == 0) {
             sunder_progress_update(progress,
                 sunder_replay_counts(job->replay).lines,
@@ -163,11 +199,13 @@ static void summary_say(const struct job *job, const struct sunder_progress *pro
 {
     struct sunder_replay_counts counts = sunder_replay_counts(job->replay);
     double seconds = sunder_progress_seconds(progress);
+    fprintf(stderr, "%" PRIu64 " events: %" PRIu64 " allow", counts.lines, counts.allowed);
+    if (counts.watched > 0) {
+        fprintf(stderr, " (%" PRIu64 " only watched)", counts.watched);
+    }
     fprintf(stderr,
-        "%" PRIu64 " events: %" PRIu64 " allow, %" PRIu64 " deny, %" PRIu64 " escalate, %" PRIu64
-        " recorded, %" PRIu64 " revocations, %" PRIu64 " dead letters",
-        counts.lines,
-        counts.allowed,
+        ", %" PRIu64 " deny, %" PRIu64 " escalate, %" PRIu64 " recorded, %" PRIu64
+        " revocations, %" PRIu64 " dead letters",
         counts.denied,
         counts.escalated,
         counts.recorded,
@@ -180,6 +218,13 @@ static void summary_say(const struct job *job, const struct sunder_progress *pro
         "; %.2f s, %.0f events/s\n",
         seconds,
         seconds > 0 ? (double)counts.lines / seconds : 0.0);
+    if (counts.timeless > 0) {
+        fprintf(stderr,
+            "%" PRIu64 " event%s without a time stand%s at 1970-01-01\n",
+            counts.timeless,
+            counts.timeless == 1 ? "" : "s",
+            counts.timeless == 1 ? "s" : "");
+    }
 }
 
 enum sunder_exit sunder_cmd_replay(const struct sunder_cli_args *args)

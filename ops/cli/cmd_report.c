@@ -364,7 +364,7 @@ static enum sunder_exit print(struct report *report)
         report->totals[REVOKED]);
     if (report->totals[WOULD_BE] > 0) {
         fprintf(stderr,
-            "%" PRIu64 " of the allow were only watched: would_be deny or escalate\n",
+            "of the allow, %" PRIu64 " only watched: would be deny or escalate\n",
             report->totals[WOULD_BE]);
     }
     if (report->foreign > 0) {

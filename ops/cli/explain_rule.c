@@ -12,26 +12,43 @@
 
 #define TEXT(str) (int)(str).len, (str).at
 
+static const struct sunder_str LABEL = {"label:", 6};
+
 struct page {
     const struct sunder_doc *root;
     const struct sunder_doc *rule;
     FILE *out;
     bool json;
+    bool labels;    /* with json: those of the steps, else the duties */
     uint32_t count; /* of what was written into a list */
 };
 
-/* Whether an entry of the catalogue brings the duty, itself or through what it causes. */
+static bool lists(const struct sunder_doc *entry, const char *member, struct sunder_str text)
+{
+    const struct sunder_doc *list = sunder_doc_member(entry, member);
+    if (list == NULL || list->kind == SUNDER_DOC_SCALAR) {
+        return list != NULL && sunder_str_equal(list->text, text);
+    }
+    for (uint32_t i = 0; list->kind == SUNDER_DOC_LIST && i < list->count; i++) {
+        if (sunder_str_equal(list->items[i].text, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether an entry of the catalogue brings the duty, itself or through what it causes, or `label:NAME`, carried or gained. */
 static bool brings(const struct sunder_doc *entry, struct sunder_str duty, bool *ret_caused)
 {
     *ret_caused = false;
+    if (sunder_str_starts_with(duty, LABEL)) {
+        struct sunder_str label = {duty.at + LABEL.len, duty.len - LABEL.len};
+        return lists(entry, "labels", label) || lists(entry, "gains", label);
+    }
     if (sunder_str_equal(sunder_doc_member_text(entry, "duty"), duty)) {
         return true;
     }
-    const struct sunder_doc *causes = sunder_doc_member(entry, "causes");
-    for (uint32_t i = 0; causes != NULL && causes->kind == SUNDER_DOC_LIST && i < causes->count;
-         i++) {
-        *ret_caused = *ret_caused || sunder_str_equal(causes->items[i].text, duty);
-    }
+    *ret_caused = lists(entry, "causes", duty);
     return *ret_caused;
 }
 
@@ -69,12 +86,19 @@ static void entry_json(struct page *page, const struct sunder_doc *entry, bool c
     fputc('}', page->out);
 }
 
+/* duty: or a label's step. */
 static void duty_write(void *ctx, struct sunder_str duty)
 {
     struct page *page = ctx;
+    bool label = sunder_str_starts_with(duty, LABEL);
+    if (page->json && label != page->labels) {
+        return;
+    }
     if (page->json) {
-        fprintf(page->out, "%s{\"duty\":", page->count == 0 ? "" : ",");
-        sunder_cli_json_string(page->out, duty);
+        struct sunder_str name =
+            label ? (struct sunder_str){duty.at + LABEL.len, duty.len - LABEL.len} : duty;
+        fprintf(page->out, "%s{\"%s\":", page->count == 0 ? "" : ",", label ? "label" : "duty");
+        sunder_cli_json_string(page->out, name);
         fputs(",\"mapped\":[", page->out);
     } else {
         fprintf(page->out, "    %.*s\n", TEXT(duty));
@@ -95,6 +119,9 @@ static void duty_write(void *ctx, struct sunder_str duty)
         fputs("]}", page->out);
     } else if (page->count == 0) {
         fputs("      no entry of the catalogue brings it\n", page->out);
+    }
+    if (!page->json && label) {
+        fputs("      or an act that claims it\n", page->out);
     }
     page->count = 1;
 }
@@ -151,6 +178,16 @@ static void tags_write(struct page *page)
     fputs(tags != NULL ? "\n" : "", page->out);
 }
 
+static bool has_label_step(const struct sunder_doc *rule)
+{
+    const struct sunder_doc *steps = sunder_doc_member(rule, "steps");
+    bool found = false;
+    for (uint32_t i = 0; steps != NULL && steps->kind == SUNDER_DOC_LIST && i < steps->count; i++) {
+        found = found || sunder_str_starts_with(steps->items[i].text, LABEL);
+    }
+    return found;
+}
+
 static void text_write(struct page *page, const struct sunder_policy_doc *doc, const char *path)
 {
     struct sunder_str kind = {0};
@@ -166,7 +203,9 @@ static void text_write(struct page *page, const struct sunder_policy_doc *doc, c
     sunder_rule_sentence(page->out, page->rule);
     fputc('\n', page->out);
     sunder_rule_picture(page->out, page->rule);
-    fputs("\n  what brings these duties\n", page->out);
+    fputs(has_label_step(page->rule) ? "\n  what brings these duties and labels\n"
+                                     : "\n  what brings these duties\n",
+        page->out);
     duties_write(page);
     if (page->count == 0) {
         fputs("    it names none: it looks at every act\n", page->out);
@@ -210,6 +249,9 @@ static void json_write(struct page *page, const char *path)
         free(text);
     }
     fputs(",\"duties\":[", page->out);
+    duties_write(page);
+    fputs("],\"labels\":[", page->out);
+    page->labels = true;
     duties_write(page);
     fputs("]}\n", page->out);
 }

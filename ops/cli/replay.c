@@ -48,6 +48,7 @@ static void record_count(struct sunder_replay_counts *counts, const struct sunde
         counts->recorded += 1;
     } else if (record->verdict == SUNDER_VERDICT_ALLOW) {
         counts->allowed += 1;
+        counts->watched += record->would_be != SUNDER_VERDICT_NONE;
     } else if (record->verdict == SUNDER_VERDICT_ESCALATE) {
         counts->escalated += 1;
     } else {
@@ -112,7 +113,7 @@ static enum sunder_err on_dead_letter(
     }
     fputs(",\"message\":", out);
     char line[32];
-    int len = snprintf(line, sizeof(line), "line %" PRIu64 ": ", replay->counts.lines - 1);
+    int len = snprintf(line, sizeof(line), "line %" PRIu64 ": ", replay->counts.read);
     sunder_cli_json_strings(out, (struct sunder_str){line, (uint32_t)len}, letter->message);
     fprintf(out, ",\"sha256\":\"%.*s\"}\n", SUNDER_BASE64_DIGEST_CHARS, digest);
     return ferror(out) != 0 ? SUNDER_ERR_IO : SUNDER_OK;
@@ -299,6 +300,7 @@ static enum sunder_err route(struct sunder_replay *replay,
 enum sunder_err sunder_replay_line(
     struct sunder_replay *replay, struct sunder_str line, struct sunder_fail *reterr_fail)
 {
+    replay->counts.read += 1;
     if (sunder_line_blank(line)) {
         return SUNDER_OK;
     }
@@ -315,7 +317,7 @@ enum sunder_err sunder_replay_line(
             "sunderpartition is %" PRId32 ", but there are only %" PRIu32 " (--partitions)",
             place.partition,
             replay->options.partitions);
-        return failed(reterr_fail, SUNDER_ERR_INVALID, text, number);
+        return failed(reterr_fail, SUNDER_ERR_INVALID, text, replay->counts.read);
     }
     /* Without it, a line that does not begin with a brace would be taken for protobuf. */
     const struct sunder_wire_header type = {
@@ -327,7 +329,9 @@ enum sunder_err sunder_replay_line(
         .offset = place.has_offset ? place.offset : (int64_t)number,
         .timestamp_ms = place.timestamp_ms,
     };
+    uint64_t dead_letters = replay->counts.dead_letters;
     enum sunder_err err = route(replay, &in, place.partition, reterr_fail);
+    replay->counts.timeless += !place.has_timestamp && replay->counts.dead_letters == dead_letters;
     if (err == SUNDER_OK && replay->options.state_directory != NULL &&
         number % TEND_EVERY == TEND_EVERY - 1) {
         err = tend_all(replay, reterr_fail);

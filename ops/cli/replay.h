@@ -32,14 +32,17 @@ struct sunder_replay_options {
 };
 
 struct sunder_replay_counts {
-    uint64_t lines;
+    uint64_t read;  /* Lines, blank ones too: the number of the line under way, from 1 on. */
+    uint64_t lines; /* Without blank ones. */
     uint64_t allowed;
+    uint64_t watched; /* Of the allowed: only because the policy watches there. */
     uint64_t denied;
     uint64_t escalated;
     uint64_t recorded;
     uint64_t revocations;
     uint64_t dead_letters;
-    uint64_t skipped; /* By only_home. */
+    uint64_t skipped;  /* By only_home. */
+    uint64_t timeless; /* Events without `time` and sundertimestamp: they stand at 1970-01-01. */
 };
 
 struct sunder_replay;

@@ -426,9 +426,7 @@ void sunder_rule_duties(const struct sunder_doc *rule, sunder_rule_duty_fn *visi
         const struct sunder_doc *list = value ? NULL : sunder_doc_member(rule, NAMES[i]);
         for (uint32_t j = 0; j < list_count(list); j++) {
             struct sunder_str item = list_item(list, j);
-            bool is_duty =
-                !sunder_str_starts_with(item, SUNDER_STR("label:")) && !is(item, "attempts");
-            if (is_duty) {
+            if (!is(item, "attempts")) {
                 visit(ctx, item);
             }
         }
