@@ -33,7 +33,8 @@ static const struct sunder_cli_option REPLAY_OPTIONS[] = {
     OPTION_OUTPUT("ndjson table",
         "the decisions (default), or lines for people with the chain of evidence; of --diff the "
         "changed decisions, or tables (default on a terminal)"),
-    {.name = "deny-only", .text = "only decisions that are not allow, and revocations"},
+    {.name = "deny-only",
+        .text = "only revocations, and decisions that are not allow or only watched"},
     {.name = "dead-letters",
         .value = "FILE",
         .text = "write one line for each event that is a dead letter",
@@ -184,7 +185,8 @@ static const struct sunder_cli_option TAIL_OPTIONS[] = {
         .text = "decisions topic; default: sunder.decisions"},
     {.name = "from-beginning", .text = "all that the topic holds, not only what comes from now on"},
     {.name = "until-end", .text = "end at what is the end of the topic now"},
-    {.name = "deny-only", .text = "only decisions that are not allow, and revocations"},
+    {.name = "deny-only",
+        .text = "only revocations, and decisions that are not allow or only watched"},
     OPTION_OUTPUT(
         "table ndjson", "lines for people with the chain of evidence (default), or the records"),
     OPTION_PROPERTY,
