@@ -112,7 +112,14 @@ static enum sunder_err finish(struct sunder_policy_load *load,
         err = compile(load, text, sunder_sha256_of(sha256, text));
     }
     sunder_sha256_destroy(&sha256);
-    if (err != SUNDER_OK) {
+    if (err == SUNDER_ERR_FULL) {
+        *reterr_fail = (struct sunder_fail){.code = err};
+        (void)snprintf(reterr_fail->text,
+            sizeof reterr_fail->text,
+            "%.160s needs more memory than the %u MiB that a policy may take",
+            path,
+            ARENA_BYTES >> 20);
+    } else if (err != SUNDER_OK) {
         *reterr_fail = (struct sunder_fail){.code = err};
         (void)snprintf(reterr_fail->text,
             sizeof reterr_fail->text,

@@ -135,7 +135,7 @@ static struct place build_place(
     for (uint32_t i = 0; i < place.count; i++) {
         rules[i] = entries[i].rule;
     }
-    if (place.count > SUNDER_PLACE_RULES_MAX && level.depth < SUNDER_PLACE_DEPTH_MAX) {
+    if (place.count > SUNDER_PLACE_RULES_MAX && level.depth <= SUNDER_PLACE_DEPTH_MAX) {
         place.split = build_node(c, rules, count, level);
     }
     return place;
@@ -246,7 +246,7 @@ static void build_axis(struct policy_compile *c,
     }
     (void)collect(c->policy, rules, count, like, entries);
     sort_entries(entries, other, total);
-    struct level level = {c->find_depth, c->find_used | SUNDER_FIELD_BIT(like->field)};
+    struct level level = {c->find_depth + 1, c->find_used | SUNDER_FIELD_BIT(like->field)};
     if (like->prefix) {
         build_prefixes(c, axis, entries, total, level);
     } else {

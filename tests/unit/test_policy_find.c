@@ -201,11 +201,43 @@ static void a_rule_knows_its_place(void **state)
     assert_true(place.second && place.second_field == SUNDER_FIELD_DUTY);
 }
 
+static int all_of(char *at, size_t room, const char *field)
+{
+    int len = snprintf(at, room, "%s in [", field);
+    for (uint32_t v = 0; v < 12; v++) {
+        len += snprintf(at + len, room - (size_t)len, "%s'v%u'", v == 0 ? "" : ",", v);
+    }
+    return len + snprintf(at + len, room - (size_t)len, "]");
+}
+
+/* Places of places: what each rule adds to the index is bounded by SUNDER_PLACE_DEPTH_MAX, not by how many fields it names. */
+static void the_index_is_only_so_deep(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"tool", "action", "agent", "principal", "purpose"};
+    static char text[20000];
+    size_t len = (size_t)snprintf(text, sizeof text, "%s", HEAD CATALOGUE "rules:\n");
+    for (uint32_t i = 0; i < 20; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "  - {condition: r%u, when: \"", i);
+        for (uint32_t f = 0; f < 5; f++) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s", f == 0 ? "" : " && ");
+            len += (size_t)all_of(text + len, sizeof text - len, fields[f]);
+        }
+        len += (size_t)snprintf(text + len, sizeof text - len, "\"}\n");
+    }
+    const struct sunder_policy *policy = test_policy_of(text);
+    struct sunder_policy_place place =
+        sunder_policy_place_of(policy, sunder_policy_rule(policy, SUNDER_STR("r7")));
+    assert_true(place.placed && place.field == SUNDER_FIELD_TOOL && place.values == 12);
+    assert_int_equal(place.worst, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_found_could_not_fire),
         cmocka_unit_test(a_rule_knows_its_place),
+        cmocka_unit_test(the_index_is_only_so_deep),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
