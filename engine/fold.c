@@ -54,6 +54,27 @@ static enum sunder_err record_measures(const struct fold *fold, struct sunder_re
     return SUNDER_OK;
 }
 
+/* Denied since the judgement could not hold all of it; what was done all the same marks its keys (S8, S31). A key may have one of
+ * these names, and be denied because it is marked itself: then the act's others are marked, too. */
+static bool is_cut(const struct sunder_decision *decision)
+{
+    static const struct sunder_str fields[] = {
+        {"delegation", 10}, {"objects", 7}, {"cases", 5}, {"duties", 6}, {"rules", 5}};
+    for (uint32_t i = 0; i < decision->reason_count; i++) {
+        const struct sunder_reason *reason = &decision->reasons[i];
+        if (reason->rule.at != NULL ||
+            !sunder_str_equal(reason->code, SUNDER_STR("limit_reached"))) {
+            continue;
+        }
+        for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
+            if (sunder_str_equal(reason->field, fields[f])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static enum sunder_err record_of(const struct fold *fold, struct sunder_record *ret_record)
 {
     const struct sunder_decision *decision = fold->record;
@@ -65,6 +86,7 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
         .domain = fold->domain,
         .verdict = decision->verdict,
         .reached_rules = decision->stage == 8,
+        .cut = is_cut(decision),
         .phases = (uint8_t)decision->phases,
         .digest = decision->digest,
         .intent = decision->event,
@@ -151,11 +173,12 @@ static enum sunder_err fold_decision(const struct fold *fold)
     bool allowed = decision->verdict == SUNDER_VERDICT_ALLOW;
     record.state = allowed ? SUNDER_FACT_RESERVED : SUNDER_FACT_NONE;
     bool is_new = decision->judged != NULL && !decision->judged->intent_known;
+    /* Before the act itself can be found under its id: a parent of that id is an earlier one. */
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record));
     SUNDER_TRY(sunder_record_remember(&fold->state, &record, is_new));
     if (is_led_to(fold, &record)) {
         SUNDER_TRY(sunder_record_refer(&fold->state, &record));
     }
-    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record));
     SUNDER_TRY(note_use(fold, &record, record.reached_rules));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
@@ -176,10 +199,10 @@ static enum sunder_err fold_observed(const struct fold *fold)
     struct sunder_record record;
     SUNDER_TRY(record_of(fold, &record));
     record.state = SUNDER_FACT_CONFIRMED;
+    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record));
     SUNDER_TRY(sunder_record_put(&fold->state, &record));
     SUNDER_TRY(
         sunder_record_index_observed(&fold->state, fold->domain, record.intent, record.position));
-    SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, fold->record, &record));
     SUNDER_TRY(note_use(fold, &record, true));
     struct sunder_fact_work work = {
         .change = SUNDER_FACT_ADD, .saturate = saturates(fold->record), .judged = fold->record->judged};
@@ -197,7 +220,7 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     SUNDER_TRY(sunder_record_refer(&fold->state, record));
     SUNDER_TRY(sunder_fold_late_labels(&fold->state, fold->scope, decided, record));
     SUNDER_TRY(note_use(fold, record, false));
-    struct sunder_fact_work work = {.change = SUNDER_FACT_ADD};
+    struct sunder_fact_work work = {.change = SUNDER_FACT_ADD, .saturate = record->cut};
     return sunder_fact_apply(&fold->state, fold->scope, record, work);
 }
 

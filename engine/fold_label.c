@@ -59,6 +59,7 @@ static enum sunder_err give(const struct sunder_state *state, const struct sunde
         }
         struct sunder_labels after;
         SUNDER_TRY(sunder_labels_merge(state->arena, &held[h], given, &after));
+        after.saturated = after.saturated || after.count > SUNDER_HOLDER_LABELS_MAX;
         SUNDER_TRY(sunder_labels_put(state, act->domain, (enum sunder_holder)h, act->holders[h], &after));
     }
     return SUNDER_OK;

@@ -57,15 +57,18 @@ enum {
     FLAG_CURRENCY = 8,
     FLAG_RULES = 16, /* measures or keys of rules */
     FLAG_CREDENTIAL = 32,
+    FLAG_CUT = 64,
 };
 
 static uint8_t flags_of(const struct sunder_record *record)
 {
     bool late = record->decided_position != record->position || record->decided_ms != record->fact_ms;
-    return (uint8_t)((record->reached_rules ? FLAG_REACHED_RULES : 0) | (record->has_amount ? FLAG_AMOUNT : 0) |
-                     (late ? FLAG_LATE : 0) | (record->currency.at != NULL ? FLAG_CURRENCY : 0) |
+    return (uint8_t)((record->reached_rules ? FLAG_REACHED_RULES : 0) |
+                     (record->has_amount ? FLAG_AMOUNT : 0) | (late ? FLAG_LATE : 0) |
+                     (record->currency.at != NULL ? FLAG_CURRENCY : 0) |
                      (record->measure_count + record->rule_key_count != 0 ? FLAG_RULES : 0) |
-                     (record->credential != 0 ? FLAG_CREDENTIAL : 0));
+                     (record->credential != 0 ? FLAG_CREDENTIAL : 0) |
+                     (record->cut ? FLAG_CUT : 0));
 }
 
 /* Everything but domain and intent id, which the key of an INTENT row tells. */
@@ -240,6 +243,7 @@ static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct s
     uint8_t flags = sunder_in_u8(in);
     record->reached_rules = (flags & FLAG_REACHED_RULES) != 0;
     record->has_amount = (flags & FLAG_AMOUNT) != 0;
+    record->cut = (flags & FLAG_CUT) != 0;
     record->verdict = (enum sunder_verdict)sunder_in_u8(in);
     record->state = (enum sunder_fact_state)sunder_in_u8(in);
     record->phases = sunder_in_u8(in);

@@ -34,6 +34,7 @@ struct sunder_record {
     enum sunder_verdict verdict;
     enum sunder_fact_state state;
     bool reached_rules; /* stage 8: an attempt */
+    bool cut;           /* denied since not all of it can be held (S31) */
     uint8_t phases;
     struct sunder_digest digest;
     struct sunder_str intent;

@@ -388,6 +388,26 @@ static void one_delegator_more_is_denied(void **state)
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:delegation");
 }
 
+/* Whose act it was besides is not known, so nobody goes on with its object (S8, S31). */
+static void what_was_denied_since_its_chain_is_cut_and_done_marks_its_keys(void **state)
+{
+    (void)state;
+    use(POLICY);
+    delegate_in_a_row(SUNDER_CHAIN_MAX + 1);
+    struct sunder_outputs out =
+        act(1, "read", ",\"principal\":\"user:ana\",\"object\":\"vendor/V9\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:delegation");
+    const char *other = "{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\","
+                        "\"object\":\"vendor/V9\"}";
+    out = rig_intent(rig, "j1", "bot:2", other);
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+
+    executed(1);
+
+    out = rig_intent(rig, "j2", "bot:2", other);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:vendor/V9");
+}
+
 static void claimed_delegators_count_with_recorded_ones(void **state)
 {
     (void)state;
@@ -442,6 +462,7 @@ int main(void)
         BOUNDS_TEST(a_chain_has_32_delegators_beside_its_principal),
         BOUNDS_TEST(a_root_that_is_the_principal_is_no_delegator),
         BOUNDS_TEST(one_delegator_more_is_denied),
+        BOUNDS_TEST(what_was_denied_since_its_chain_is_cut_and_done_marks_its_keys),
         BOUNDS_TEST(claimed_delegators_count_with_recorded_ones),
         BOUNDS_TEST(sixty_four_edges_lead_to_one_agent_and_no_more),
     };

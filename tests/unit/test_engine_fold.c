@@ -162,12 +162,45 @@ static void state_is_the_fold_of_the_log_per_case(void **state)
     state_is_the_fold_of_the_log(STREAM_POLICY_FINE);
 }
 
+static const char POLICY_PARENTS[] =
+    "sunder: 1\nname: parents\nauthority: open\ntenant: payload\n"
+    "catalogue:\n"
+    "  - {tool: t, action: read, duty: d.read, gains: [pii]}\n"
+    "  - {tool: t, action: a, duty: d.a}\n"
+    "rules:\n"
+    "  - {condition: no-leak, when: \"duty == 'd.a' && 'secret' in labels\"}\n";
+
+static void step_act(struct triple *triple, const char *kind, const char *agent, const char *more)
+{
+    const char *data =
+        rig_text("{\"tenant\":\"acme\",\"agent\":\"%s\",\"tool\":\"t\",%s}", agent, more);
+    step(triple, rig_event(triple->direct, kind, "x", agent, data));
+    rig_assert_same_rows(triple->direct, triple->json);
+    rig_assert_same_rows(triple->direct, triple->protobuf);
+}
+
+/* Nobody is their own parent: an id names who had it before, whether the fold knows that from decide or finds it. */
+static void a_parent_of_the_acts_own_id_is_an_earlier_act(void **state)
+{
+    (void)state;
+    struct triple triple = triple_of(rig_policy(POLICY_PARENTS));
+    step_act(&triple, "observed", "bot:1", "\"action\":\"read\"");
+    uint32_t holders = rig_count_rows(triple.direct, SUNDER_TABLE_LABEL);
+    step_act(&triple, "observed", "bot:2", "\"action\":\"a\",\"parents\":[\"x\"]");
+    step_act(&triple, "intent", "bot:3", "\"action\":\"a\",\"parents\":[\"x\"]");
+    assert_int_equal(triple.verdicts[SUNDER_VERDICT_ALLOW], 1);
+    /* Both took it over: a row of the act and one of its agent each. */
+    assert_int_equal(rig_count_rows(triple.json, SUNDER_TABLE_LABEL), holders + 4);
+    triple_destroy(&triple);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_is_the_fold_of_the_log_per_tenant),
         cmocka_unit_test(state_is_the_fold_of_the_log_with_labels),
         cmocka_unit_test(state_is_the_fold_of_the_log_per_case),
+        cmocka_unit_test(a_parent_of_the_acts_own_id_is_an_earlier_act),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }

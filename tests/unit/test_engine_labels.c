@@ -305,6 +305,33 @@ static void an_observed_act_that_does_not_fit_marks_whom_it_teaches(void **state
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:bot:4");
 }
 
+/* Each fitted when it was decided; together they do not. */
+static void a_late_fact_that_does_not_fit_marks_whom_it_teaches(void **state)
+{
+    (void)state;
+    rig = rig_create(rig_policy(EXCUSED));
+    struct sunder_outputs out =
+        act("i1", "bot:1", "look", rig_text(",\"labels\":[%s]", ten("z", 10)));
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit:none");
+    for (uint32_t i = 0; i < 6; i++) {
+        (void)observe(rig_text("o%u", i),
+            "bot:1",
+            "look",
+            rig_text(",\"labels\":[%s]", ten("a", 10 + (10 * i))));
+    }
+    out = act("i2", "bot:1", "note", "");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+
+    (void)rig_send(rig,
+        "outcome",
+        "p1",
+        "gate",
+        "{\"tenant\":\"acme\",\"intent\":\"i1\",\"result\":\"executed\"}");
+
+    out = act("i3", "bot:1", "note", "");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:bot:1");
+}
+
 static void an_act_has_the_duties_that_it_causes(void **state)
 {
     (void)state;
@@ -438,6 +465,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(own_labels_have_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(
             an_observed_act_that_does_not_fit_marks_whom_it_teaches, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_late_fact_that_does_not_fit_marks_whom_it_teaches, setup, teardown),
         cmocka_unit_test_setup_teardown(an_act_has_the_duties_that_it_causes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reason_shows_how_the_duty_is_caused, setup, teardown),
         cmocka_unit_test_setup_teardown(
