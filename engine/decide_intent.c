@@ -47,7 +47,7 @@ static enum sunder_err wanted(const struct sunder_step *step, struct sunder_deci
 static enum sunder_err watch(const struct sunder_step *step, struct sunder_decision *record)
 {
     const struct sunder_judge *judge = &step->judge;
-    if (record->verdict == SUNDER_VERDICT_ALLOW || !sunder_judge_watches(judge)) {
+    if (record->verdict == SUNDER_VERDICT_ALLOW || !sunder_judge_lets(judge)) {
         return SUNDER_OK;
     }
     record->scope = judge->scope;

@@ -157,8 +157,11 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_duties(
 
 /* Whether the policy only watches this act; needs the env, so it comes after sunder_judge_duties. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_scopes(struct sunder_judge *judge);
-/* Whether what denies or escalates only would: a scope says so, and nobody is quarantined. */
+/* Whether a scope says so. */
 bool sunder_judge_watches(const struct sunder_judge *judge);
+/* Whether what denies or escalates only would: the policy watches, and nobody behind the act is quarantined, nor can be, unseen,
+ * beyond the end of a chain that was cut. */
+bool sunder_judge_lets(const struct sunder_judge *judge);
 
 /* Whether the act is more than can be held of it, labels apart: its chain, objects, cases, duties, or what rules take of it. */
 static inline bool sunder_judge_is_full(const struct sunder_judge *judge)

@@ -164,7 +164,8 @@ static bool distinct_text(struct sunder_judge *judge, struct sunder_value *value
     return value->text.at != NULL && value->text.len != 0 && value->text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
 }
 
-/* Into the currency of the rule's rates, rounded up (S19). What has no rate, or does not fit, is refused in stage 7. */
+/* Into the currency of the rule's rates, rounded away from zero (S19): never under-counted, and what is negative stays so. What has
+ * no rate, or does not fit, is refused in stage 7. */
 static void convert(struct sunder_judge *judge, struct sunder_candidate *candidate)
 {
     const struct sunder_rates *rates = candidate->rule->rates;
@@ -182,9 +183,12 @@ static void convert(struct sunder_judge *judge, struct sunder_candidate *candida
         return;
     }
     sunder_int128 product = (sunder_int128)candidate->value.micro * rate;
-    product = (product + (product > 0 ? SUNDER_DECIMAL_ONE - 1 : 0)) / SUNDER_DECIMAL_ONE;
+    const sunder_int128 away = SUNDER_DECIMAL_ONE - 1;
+    product = (product + (product < 0 ? -away : away)) / SUNDER_DECIMAL_ONE;
     candidate->value.exact = product <= INT64_MAX && product >= INT64_MIN;
-    candidate->value.micro = candidate->value.exact ? (int64_t)product : 0;
+    if (candidate->value.exact) {
+        candidate->value.micro = (int64_t)product;
+    }
     candidate->has_value = candidate->value.exact;
 }
 

@@ -30,11 +30,16 @@ enum sunder_err sunder_judge_scopes(struct sunder_judge *judge)
 
 bool sunder_judge_watches(const struct sunder_judge *judge)
 {
-    if (judge->scope != SUNDER_SCOPE_SHADOW && judge->scope != SUNDER_SCOPE_DETECT) {
+    return judge->scope == SUNDER_SCOPE_SHADOW || judge->scope == SUNDER_SCOPE_DETECT;
+}
+
+bool sunder_judge_lets(const struct sunder_judge *judge)
+{
+    if (!sunder_judge_watches(judge) || judge->chain_full) {
         return false;
     }
-    for (const struct sunder_reason_node *node = judge->reasons; node != NULL; node = node->next) {
-        if (sunder_str_equal(node->reason.code, SUNDER_STR("quarantined"))) {
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        if ((judge->names[i].flags & SUNDER_NAME_QUARANTINED) != 0) {
             return false;
         }
     }

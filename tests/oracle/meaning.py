@@ -290,7 +290,8 @@ def put_measure(rule, act, event, context, policy):
         act.negative.add(rule.name)
     rate = put_currency(rule, act, event, policy)
     if rate is not None:
-        micro = -(-micro * rate // MICRO)  # Rounded up: never under-counted.
+        micro, negative = -(-abs(micro) * rate // MICRO), micro < 0  # Away from zero: never under-counted.
+        micro = -micro if negative else micro
     if not INT64_MIN <= micro <= INT64_MAX:
         act.unaddable.add(rule.name)
         act.out_of_range.add(rule.name)

@@ -22,6 +22,7 @@ from rules import firings, judge_gate, present, reason_of, revocations, verdict_
 from values import Refused, home, is_identifier, read_limits
 
 LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/model/limits.h")
+WITHOUT_ROOM = ("delegation", "objects", "cases", "duties", "rules")  # Fields of `limit_reached`: the act itself is too large.
 
 
 class DeadLetter(Exception):
@@ -216,9 +217,11 @@ class Oracle:
             return
         act, derived = understand(event, tenant, domain, self.policy)
         ruling = self._judge(event, act, derived, tenant, domain)
-        self._watch(event, act, ruling)
+        self._watch(event, act, ruling, tenant)
         known = Remembered(event, digest, act, now)
         known.verdict, known.decision_id = ruling["verdict"], place.id()
+        known.cut = any(why["code"] == "limit_reached" and "rule" not in why and why.get("field") in WITHOUT_ROOM
+                        for why in ruling["reasons"])
         domain.intents.setdefault(event.id, []).append(known)
         if known.key is not None:
             domain.keys.setdefault((known.agent, known.key), []).append(known)
@@ -250,11 +253,11 @@ class Oracle:
                 modes.append("enforce")
         return next((mode for mode in ("enforce", "shadow", "detect") if mode in modes), "enforce")
 
-    def _watch(self, event, act, ruling):
-        """Where a scope only watches, what would be denied is told and allowed; a quarantine stands."""
+    def _watch(self, event, act, ruling, tenant):
+        """Where a scope only watches, what would be denied is told and allowed; a quarantine stands, and so does what may hide one."""
         scope = self._scope(event, act)
-        if scope != "enforce" and ruling["verdict"] != "allow" \
-                and not any(why["code"] == "quarantined" for why in ruling["reasons"]):
+        if scope != "enforce" and ruling["verdict"] != "allow" and not act.chain_full \
+                and not any(name in tenant.quarantined for name in act.subject_names()):
             ruling.update(would_be=ruling["verdict"], scope=scope, verdict="allow", revoked=[], approvals=[])
 
     def _shared(self, act, domain):
@@ -337,7 +340,8 @@ class Oracle:
         found += [("quarantined", name) for name in act.subject_names() if name in tenant.quarantined]
         if event.get("principal") is not None and event.get("principal") != act.principal:
             found.append(("principal_mismatch", "principal"))
-        found += [("outside_delegation", duty) for duty in act.duties if not delegated(act, duty, now)]
+        if not act.chain_full:  # Else nobody knows where the paths lead.
+            found += [("outside_delegation", duty) for duty in act.duties if not delegated(act, duty, now)]
         named = set(derived["case"]) | ({event.get("case")} if event.get("case") is not None else set())
         found += [("case_closed", case) for case in named if case in domain.closed_cases]
         task = tenant.tasks.get(act.task)
@@ -525,6 +529,8 @@ class Oracle:
                 domain.facts.add(known.fact)
                 give(known.fact, tenant, domain, self.policy, self._unfit(known.act))
                 self._saturate(known.act, domain)
+                if known.cut:
+                    domain.full.update(self._keys(known.act))
                 return LATE, "executed_without_allow"
             before, fact.state = fact.state, CONFIRMED
             if before == RELEASED:

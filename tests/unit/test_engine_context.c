@@ -164,6 +164,28 @@ static void a_quarantine_stands_in_a_scope(void **state)
     struct sunder_outputs out = by("old:1", "create", NOT_LIVE);
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "quarantined:old:1");
     assert_int_equal(out.records[0].would_be, SUNDER_VERDICT_NONE);
+    out = by("old:1", "nothing", NOT_LIVE); /* Denied before anybody asks for it. */
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "no_duty:");
+    assert_int_equal(out.records[0].would_be, SUNDER_VERDICT_NONE);
+}
+
+/* Whoever is beyond the end of the chain may be quarantined. */
+static void an_act_whose_chain_is_cut_is_not_only_watched(void **state)
+{
+    (void)state;
+    use(HEAD SCOPES CATALOGUE);
+    for (uint32_t i = 0; i <= SUNDER_CHAIN_MAX; i++) {
+        const char *to = i == 0 ? "old:1" : rig_text("up:%u", i);
+        (void)rig_send(rig,
+            "delegation",
+            rig_text("d%u", i),
+            "soc",
+            rig_text("{\"tenant\":\"acme\",\"from\":\"up:%u\",\"to\":\"%s\"}", i + 1, to));
+    }
+    struct sunder_outputs out = by("old:1", "create", NOT_LIVE ",\"principal\":\"user:ana\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:delegation");
+    out = by("old:1", "nothing", NOT_LIVE ",\"principal\":\"user:ana\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "no_duty:");
 }
 
 static struct sunder_outputs seen(const char *id, const char *agent, const char *action)
@@ -228,6 +250,7 @@ static void amounts_are_added_up_in_one_currency(void **state)
     denies("submit", ",\"amount\":\"1\",\"currency\":\"GBP\"", "currency_mismatch:currency");
     denies("submit", ",\"amount\":\"1\"", "currency_mismatch:currency");
     denies("submit", ",\"amount\":\"-1\",\"currency\":\"USD\"", "amount_negative:amount");
+    denies("submit", ",\"amount\":\"-0.000001\",\"currency\":\"JPY\"", "amount_negative:amount");
     denies("submit",
         ",\"amount\":\"-1\",\"currency\":\"GBP\"",
         "amount_negative:amount currency_mismatch:currency");
@@ -242,6 +265,9 @@ static void a_converted_amount_stays_in_range(void **state)
         "rates: {euro: {to: EUR, GBP: 2}}\n" CATALOGUE
         "rules:\n  - {limit: money, sum: amount, rates: euro, of: submit, max: 9000000000000}\n");
     denies("submit", ",\"amount\":\"4700000000000\",\"currency\":\"GBP\"", "amount_range:amount");
+    denies("submit",
+        ",\"amount\":\"-4700000000000\",\"currency\":\"GBP\"",
+        "amount_negative:amount amount_range:amount");
     denies("submit", ",\"amount\":\"4600000000000\",\"currency\":\"GBP\"", "limit:money");
     allows("submit", ",\"amount\":\"4500000000000\",\"currency\":\"GBP\"");
 }
@@ -255,6 +281,7 @@ int main(void)
         cmocka_unit_test_teardown(a_scope_only_watches_and_still_counts, teardown),
         cmocka_unit_test_teardown(the_strictest_scope_wins_from_stage_5_on, teardown),
         cmocka_unit_test_teardown(a_quarantine_stands_in_a_scope, teardown),
+        cmocka_unit_test_teardown(an_act_whose_chain_is_cut_is_not_only_watched, teardown),
         cmocka_unit_test_teardown(an_observed_act_in_a_scope_revokes_nothing, teardown),
         cmocka_unit_test_teardown(what_does_not_fit_in_a_scope_saturates_its_keys, teardown),
         cmocka_unit_test_teardown(amounts_are_added_up_in_one_currency, teardown),
