@@ -10,6 +10,12 @@
 
 _Static_assert(SUNDER_DOC_BYTES_MAX == SUNDER_POLICY_BYTES_MAX, "the largest document is a policy");
 
+#define SAME_COLUMN "lines of one list or map begin in the same column"
+#define UNCLOSED "a text in quotes has no closing quote, or goes on in a line that is not indented"
+#define EXPRESSION_IN_QUOTES                                                                       \
+    "an expression with quotes, + or ! in it stands in double quotes, as in "                      \
+    "\"'vendor/' + args.vendor\""
+
 /* A list or a map that is open.
  * base     its first entry on the stack of entries
  * has_key  of a map: the name of the next entry is already there */
@@ -246,7 +252,11 @@ static enum sunder_err take_event(struct builder *builder, struct fy_event *even
             builder, SUNDER_ERR_MALFORMED, line, column, "anchors (&name) are not wanted");
     }
     if (node && fy_event_get_tag_token(event) != NULL) {
-        return refuse(builder, SUNDER_ERR_MALFORMED, line, column, "tags (!type) are not wanted");
+        return refuse(builder,
+            SUNDER_ERR_MALFORMED,
+            line,
+            column,
+            "tags (!type) are not wanted; " EXPRESSION_IN_QUOTES);
     }
     switch (event->type) {
     case FYET_SCALAR:
@@ -277,6 +287,26 @@ static enum sunder_err take_event(struct builder *builder, struct fy_event *even
     return SUNDER_OK;
 }
 
+/* What libfyaml says in its own words, and what an author does about it; the first whose words begin the message.
+ * said  NULL: the library's words stay */
+static const struct {
+    const char *words;
+    const char *said;
+    const char *remedy;
+} REMEDIES[] = {
+    {"missing comma in flow mapping", NULL, EXPRESSION_IN_QUOTES},
+    {"missing comma in flow sequence", NULL, EXPRESSION_IN_QUOTES},
+    {"wrongly indented double-quoted scalar", UNCLOSED, "close it with \""},
+    {"wrongly indented single-quoted scalar", UNCLOSED, "close it with '"},
+    {"wrongly indented", NULL, SAME_COLUMN},
+    {"wrong indendation", "wrong indentation", SAME_COLUMN},
+    {"invalid tab", NULL, "indent with blanks"},
+    {"did not find expected '-' indicator", NULL, SAME_COLUMN},
+    {"did not find expected key", NULL, SAME_COLUMN},
+    {"could not find expected ':'", NULL, "is a blank missing after a colon, as in `max:800`?"},
+    {"invalid value after mapping", NULL, "is a blank missing after a colon, as in `max:800`?"},
+};
+
 /* The parser's own complaint, the first one it made. */
 static enum sunder_err parser_failed(struct builder *builder)
 {
@@ -285,11 +315,20 @@ static enum sunder_err parser_failed(struct builder *builder)
     if (error == NULL || error->msg == NULL) {
         return refuse(builder, SUNDER_ERR_MALFORMED, 1, 1, "it is no YAML");
     }
+    char text[sizeof(builder->fail->text)];
+    (void)snprintf(text, sizeof(text), "%s", error->msg);
+    for (size_t i = 0; i < sizeof(REMEDIES) / sizeof(REMEDIES[0]); i++) {
+        if (strncmp(error->msg, REMEDIES[i].words, strlen(REMEDIES[i].words)) == 0) {
+            const char *said = REMEDIES[i].said == NULL ? error->msg : REMEDIES[i].said;
+            (void)snprintf(text, sizeof(text), "%s; %s", said, REMEDIES[i].remedy);
+            break;
+        }
+    }
     return refuse(builder,
         SUNDER_ERR_MALFORMED,
         error->line < 1 ? 1 : (uint32_t)error->line,
         error->column < 1 ? 1 : (uint32_t)error->column,
-        error->msg);
+        text);
 }
 
 static enum sunder_err take_events(struct builder *builder)

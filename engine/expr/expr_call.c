@@ -298,6 +298,8 @@ static void fail_unknown(struct expr_compile *c, const struct expr_node *node)
             node->name,
             node->method ? S("` is called with its argument in brackets, as in `string(x)`")
                          : S("` is called on a value, as in `agent.startsWith('a')`"));
+    } else if (sunder_str_equal(node->name, S("not"))) {
+        EXPR_FAIL(c, node->offset, S("unknown function `not`; did you mean `!`?"));
     } else if (sunder_str_absent(meant)) {
         EXPR_FAIL(c, node->offset, S("unknown function `"), node->name, S("`"));
     } else {

@@ -290,7 +290,12 @@ static void check_call(struct expr_compile *c, struct expr_node *node)
         return;
     }
     drop_namespace(c, node);
+    bool equals =
+        sunder_str_equal(node->name, S("_==_")) || sunder_str_equal(node->name, S("_!=_"));
+    const struct expr_node *outer = c->equals;
+    c->equals = equals ? node : NULL;
     check_children(c, node);
+    c->equals = outer;
     if (c->err == SUNDER_OK) {
         expr_check_call(c, node);
     }

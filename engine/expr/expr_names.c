@@ -132,6 +132,57 @@ static void become_variable(struct expr_compile *c, struct expr_node *node, uint
     c->reads |= SUNDER_FIELD_BIT(slot);
 }
 
+/* Whether an author who wrote `name` meant a text: a word of a field of fixed words, or what is compared with a text. */
+static bool is_text_meant(
+    struct expr_compile *c, const struct expr_node *node, struct sunder_str name)
+{
+    static const struct sunder_str words[] = {EXPR_WORD("low"),
+        EXPR_WORD("medium"),
+        EXPR_WORD("high"),
+        EXPR_WORD("observe"),
+        EXPR_WORD("recommend"),
+        EXPR_WORD("execute")};
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (sunder_str_equal(words[i], name)) {
+            return true;
+        }
+    }
+    if (c->equals == NULL || c->equals->first->next == NULL) {
+        return false;
+    }
+    const struct expr_node *left = c->equals->first;
+    const struct expr_node *right = left->next;
+    const struct expr_node *beside = node == left ? right : left;
+    if (node != left && node != right) {
+        return false;
+    }
+    struct sunder_str path = beside->kind == EXPR_VARIABLE ? beside->path : dotted(c, beside);
+    uint32_t slot = sunder_str_absent(path) ? c->schema->variable_count : variable_of(c, path);
+    return slot < c->schema->variable_count &&
+           c->schema->variables[slot].type->kind == EXPR_TYPE_STRING;
+}
+
+/* Nothing is near: in a policy it is most often an argument of the act, named without `args`. */
+static void fail_far(struct expr_compile *c, const struct expr_node *node, struct sunder_str name)
+{
+    bool args =
+        c->schema->policy && (c->schema->allowed & SUNDER_FIELD_BIT(SUNDER_FIELD_ARGS)) != 0;
+    if (args && name.len > 1) { /* One letter: the variable of a macro that is misspelt. */
+        EXPR_FAIL(c,
+            node->start,
+            S("unknown field `"),
+            name,
+            S("`; did you mean `args."),
+            name,
+            S("`? (a text is written in quotes: '"),
+            name,
+            S("')"));
+        return;
+    }
+    struct sunder_str what = c->schema->policy ? S("unknown field `") : S("unknown name `");
+    EXPR_FAIL(c, node->start, what, name, S("`; a text is written in quotes"));
+}
+
 static void fail_unknown(
     struct expr_compile *c, const struct expr_node *node, struct sunder_str name)
 {
@@ -149,8 +200,10 @@ static void fail_unknown(
     struct sunder_str what = c->schema->policy ? S("unknown field `") : S("unknown name `");
     if (sunder_str_equal(name, S("proof"))) {
         EXPR_FAIL(c, node->start, S("`proof` is not supported by this build yet"));
+    } else if (c->schema->policy && is_text_meant(c, node, name)) {
+        EXPR_FAIL(c, node->start, what, name, S("`; a text is written in quotes: '"), name, S("'"));
     } else if (sunder_str_absent(meant)) {
-        EXPR_FAIL(c, node->start, what, name, S("`; a text is written in quotes"));
+        fail_far(c, node, name);
     } else {
         EXPR_FAIL(c, node->start, what, name, S("`; did you mean `"), meant, S("`?"));
     }

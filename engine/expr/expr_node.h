@@ -129,6 +129,7 @@ struct expr_compile {
     uint32_t depth; /* Of the parser's recursion. */
     struct expr_token token;
     const struct expr_scope *scope;
+    const struct expr_node *equals; /* The comparison whose sides are checked, for complaints. */
     uint32_t loops; /* Around the node that is checked. */
     bool numbers_meet;
     sunder_field_set reads;

@@ -76,6 +76,44 @@ static bool take_sign(struct expr_compile *c, const char *sign)
     return there;
 }
 
+static bool is_digit_at(const struct expr_compile *c, uint32_t at)
+{
+    return at < c->source.len && c->source.at[at] >= '0' && c->source.at[at] <= '9';
+}
+
+/* What the author of a token that stands in the wrong place most often meant; empty when it is not known. */
+static struct sunder_str remedy(const struct expr_compile *c)
+{
+    static const struct {
+        struct sunder_str word;
+        struct sunder_str text;
+    } words[] = {
+        {EXPR_WORD("and"), EXPR_WORD("; did you mean `&&`?")},
+        {EXPR_WORD("or"), EXPR_WORD("; did you mean `||`?")},
+        {EXPR_WORD("not"), EXPR_WORD("; did you mean `!`?")},
+        {EXPR_WORD("is"), EXPR_WORD("; did you mean `==`?")},
+    };
+    struct sunder_str text = c->token.text;
+    uint32_t at = c->token.offset;
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (c->token.kind == EXPR_TOKEN_NAME && sunder_str_equal(words[i].word, text)) {
+            return words[i].text;
+        }
+    }
+    bool capitals = c->token.kind == EXPR_TOKEN_NAME && text.len == 3;
+    for (uint32_t i = 0; i < text.len && capitals; i++) {
+        capitals = text.at[i] >= 'A' && text.at[i] <= 'Z';
+    }
+    if (capitals) {
+        return S("; a currency is compared apart, as in `amount > 100.0 && currency == 'EUR'`");
+    }
+    bool comma = c->token.kind == EXPR_TOKEN_SIGN && sunder_str_equal(text, S(","));
+    if (comma && at > 0 && is_digit_at(c, at - 1) && is_digit_at(c, at + 1)) {
+        return S("; a number has no thousands mark, and a point before its decimals");
+    }
+    return S("");
+}
+
 static void fail_wanted(struct expr_compile *c, const char *wanted)
 {
     struct sunder_str what = sunder_str_of(wanted);
@@ -92,8 +130,14 @@ static void fail_wanted(struct expr_compile *c, const char *wanted)
     case EXPR_TOKEN_UINT:
     case EXPR_TOKEN_REAL:
     case EXPR_TOKEN_SIGN:
-        EXPR_FAIL(
-            c, c->token.offset, S("`"), c->token.text, S("` stands where "), what, S(" should be"));
+        EXPR_FAIL(c,
+            c->token.offset,
+            S("`"),
+            c->token.text,
+            S("` stands where "),
+            what,
+            S(" should be"),
+            remedy(c));
         return;
     }
 }

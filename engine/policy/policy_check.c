@@ -92,6 +92,19 @@ static void check_phases(struct policy_compile *c, const struct policy_draft *dr
     }
 }
 
+/* Whether the entry has a value for the rule's key, one that is wrong included: that has its own complaint. */
+static bool gives_key(const struct policy_compile *c, const struct sunder_rule *rule, uint32_t i)
+{
+    const struct sunder_doc *doc = &c->catalogue->items[i];
+    struct sunder_str key = rule->per == SUNDER_PER_OBJECT ? S("object") : S("case");
+    for (uint32_t k = 0; doc->kind == SUNDER_DOC_MAP && k < doc->count; k++) {
+        if (sunder_str_equal(doc->entries[k].name, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A key that the agent may choose freely separates nothing. One warning for a rule, naming the first such duty. */
 static void check_claims(struct policy_compile *c, const struct policy_draft *draft)
 {
@@ -101,9 +114,8 @@ static void check_claims(struct policy_compile *c, const struct policy_draft *dr
     }
     for (uint32_t i = 0; i < c->policy->entry_count; i++) {
         const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
-        bool given =
-            rule->per == SUNDER_PER_OBJECT ? entry->object != NULL : entry->case_id != NULL;
-        if (given || entry->duty.value == SUNDER_DUTY_NONE.value || !applies(rule, entry)) {
+        if (gives_key(c, rule, i) || entry->duty.value == SUNDER_DUTY_NONE.value ||
+            !applies(rule, entry)) {
             continue;
         }
         POLICY_SAY(c,
@@ -268,6 +280,25 @@ static void say_never(struct policy_compile *c,
     }
 }
 
+/* Currencies that are no codes; acts may carry such, so it is a warning. */
+static void say_no_currency(struct policy_compile *c,
+    const struct policy_draft *draft,
+    const struct sunder_expr_guard *guard)
+{
+    for (uint32_t v = 0; v < guard->count && !guard->prefix; v++) {
+        if (!policy_is_currency(guard->values[v])) {
+            POLICY_SAY(c,
+                WARNING,
+                draft->when_doc,
+                S("`"),
+                draft->rule.name,
+                S("`: `"),
+                guard->values[v],
+                S("` is no currency: a currency is a code of three capital letters, as in EUR"));
+        }
+    }
+}
+
 /* Values that no act can have: duties that nothing maps, and words that are none. */
 static void check_values(struct policy_compile *c, const struct policy_draft *draft)
 {
@@ -288,6 +319,9 @@ static void check_values(struct policy_compile *c, const struct policy_draft *dr
             break;
         case SUNDER_FIELD_TIER:
             say_never(c, draft, &guards[g], tiers, 3);
+            break;
+        case SUNDER_FIELD_CURRENCY:
+            say_no_currency(c, draft, &guards[g]);
             break;
         default:
             break;

@@ -286,7 +286,10 @@ static void read_rate(struct policy_compile *c,
     struct sunder_rate *list)
 {
     struct sunder_str text;
-    if (!policy_read_text(c, &entry->value, entry->name, &text)) {
+    struct sunder_str code;
+    struct sunder_doc key = key_of(entry);
+    if (!policy_read_currency(c, &key, S("rates"), &code) ||
+        !policy_read_text(c, &entry->value, entry->name, &text)) {
         return;
     }
     int64_t micro = 0;
@@ -322,7 +325,7 @@ static void read_table(
         const struct sunder_doc_entry *rate = &doc->entries[i];
         if (sunder_str_equal(rate->name, S("to"))) {
             own = rate;
-            (void)policy_read_name(c, &rate->value, S("to"), &rates->to);
+            (void)policy_read_currency(c, &rate->value, S("to"), &rates->to);
         } else {
             read_rate(c, rate, rates, list);
         }

@@ -193,7 +193,21 @@ bool policy_read_approvals(
     }
     bool people_only = true;
     for (uint32_t i = 0; i < wanted.from.count; i++) {
-        people_only = people_only && !sunder_str_starts_with(wanted.from.at[i], S("group:"));
+        struct sunder_str who = wanted.from.at[i];
+        people_only = people_only && !sunder_str_starts_with(who, S("group:"));
+        if (memchr(who.at, ':', who.len) == NULL) {
+            const struct sunder_doc *from = values[FROM];
+            POLICY_SAY(c,
+                WARNING,
+                from->kind == SUNDER_DOC_LIST ? &from->items[i] : from,
+                S("`"),
+                who,
+                S("` says neither `group:` nor `user:`: a group is `group:"),
+                who,
+                S("`, a person `user:"),
+                who,
+                S("`"));
+        }
     }
     if (ok && people_only && wanted.count > wanted.from.count) {
         POLICY_SAY(c,

@@ -210,7 +210,7 @@ static void read_aggregate(
         }
     }
     if (currency != NULL) {
-        (void)policy_read_name(c, currency, S("currency"), &rule->currency);
+        (void)policy_read_currency(c, currency, S("currency"), &rule->currency);
         if (key != POLICY_KEY_SUM) {
             POLICY_SAY(c, ERROR, currency, S("only a `sum` has a `currency`"));
         }

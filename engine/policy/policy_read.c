@@ -84,11 +84,34 @@ static struct sunder_str nearest_word(struct sunder_str name, struct policy_word
     return sunder_str_nearest(name, names, usable);
 }
 
+/* Words that authors try for the bound of a limit are nearer to other keys by their letters. */
+static struct sunder_str nearest_key(struct sunder_str name, struct policy_words keys)
+{
+    static const struct sunder_str bounds[] = {POLICY_WORD("amount"),
+        POLICY_WORD("limit"),
+        POLICY_WORD("maximum"),
+        POLICY_WORD("threshold"),
+        POLICY_WORD("value")};
+    for (uint32_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        if (sunder_str_equal(bounds[i], name) && find_word(S("max"), keys) < keys.count) {
+            return S("max");
+        }
+    }
+    return nearest_word(name, keys);
+}
+
 void policy_unknown_key(
     struct policy_compile *c, const struct sunder_doc_entry *entry, struct policy_words keys)
 {
     struct sunder_complaint where = {.line = entry->line, .column = entry->column};
-    wrong_word(c, &where, S("unknown key "), entry->name, nearest_word(entry->name, keys));
+    const char *colon = memchr(entry->name.at, ':', entry->name.len);
+    struct sunder_str head = {
+        entry->name.at, colon == NULL ? 0 : (uint32_t)(colon - entry->name.at)};
+    if (head.len != 0 && find_word(head, keys) < keys.count) {
+        POLICY_SAY(c, ERROR, &where, S("a blank is missing after `"), head, S(":`"));
+        return;
+    }
+    wrong_word(c, &where, S("unknown key "), entry->name, nearest_key(entry->name, keys));
 }
 
 bool policy_read_map(struct policy_compile *c,
@@ -181,6 +204,56 @@ bool policy_read_name(struct policy_compile *c,
     }
     *ret_name = text;
     return true;
+}
+
+bool policy_is_currency(struct sunder_str text)
+{
+    for (uint32_t i = 0; i < text.len; i++) {
+        if (text.at[i] < 'A' || text.at[i] > 'Z') {
+            return false;
+        }
+    }
+    return text.len == 3;
+}
+
+bool policy_read_currency(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_code)
+{
+    static const struct sunder_str common[] = {POLICY_WORD("EUR"),
+        POLICY_WORD("USD"),
+        POLICY_WORD("GBP"),
+        POLICY_WORD("CHF"),
+        POLICY_WORD("JPY")};
+    struct sunder_str text;
+    if (!policy_read_text(c, doc, what, &text)) {
+        return false;
+    }
+    if (policy_is_currency(text)) {
+        *ret_code = text;
+        return true;
+    }
+    char capitals[3] = {0};
+    for (uint32_t i = 0; i < 3 && i < text.len; i++) {
+        bool small = text.at[i] >= 'a' && text.at[i] <= 'z';
+        capitals[i] = small ? (char)(text.at[i] - 'a' + 'A') : text.at[i];
+    }
+    struct sunder_str meant = {0};
+    for (uint32_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+        meant = memcmp(common[i].at, capitals, 3) == 0 ? common[i] : meant;
+    }
+    bool near = !sunder_str_absent(meant);
+    POLICY_SAY(c,
+        ERROR,
+        doc,
+        S("`"),
+        shown(text),
+        S("` is no currency: a currency is a code of three capital letters, as in EUR"),
+        near ? S("; did you mean `") : S(""),
+        near ? meant : S(""),
+        near ? S("`?") : S(""));
+    return false;
 }
 
 bool policy_read_word(struct policy_compile *c,
@@ -340,6 +413,59 @@ bool policy_read_count(struct policy_compile *c,
     return true;
 }
 
+/* `24 hours`, `10min` and `1w` as a duration is written here; absent when the unit is no such word. */
+static struct sunder_str meant_duration(
+    struct policy_compile *c, struct sunder_str text, uint32_t digits)
+{
+    static const struct {
+        struct sunder_str word;
+        struct sunder_str unit;
+        uint32_t times;
+    } units[] = {
+        {POLICY_WORD("second"), POLICY_WORD("s"), 1},
+        {POLICY_WORD("sec"), POLICY_WORD("s"), 1},
+        {POLICY_WORD("minute"), POLICY_WORD("m"), 1},
+        {POLICY_WORD("min"), POLICY_WORD("m"), 1},
+        {POLICY_WORD("hour"), POLICY_WORD("h"), 1},
+        {POLICY_WORD("day"), POLICY_WORD("d"), 1},
+        {POLICY_WORD("week"), POLICY_WORD("d"), 7},
+        {POLICY_WORD("ms"), POLICY_WORD("ms"), 1},
+        {POLICY_WORD("s"), POLICY_WORD("s"), 1},
+        {POLICY_WORD("m"), POLICY_WORD("m"), 1},
+        {POLICY_WORD("h"), POLICY_WORD("h"), 1},
+        {POLICY_WORD("d"), POLICY_WORD("d"), 1},
+        {POLICY_WORD("w"), POLICY_WORD("d"), 7},
+    };
+    uint32_t at = digits;
+    while (at < text.len && text.at[at] == ' ') {
+        at += 1;
+    }
+    struct sunder_str word = {text.at + at, text.len - at};
+    uint64_t number = 0;
+    if (!whole_number((struct sunder_str){text.at, digits}, 99999, &number)) {
+        return (struct sunder_str){0};
+    }
+    for (uint32_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        bool plural = word.len == units[i].word.len + 1 && word.at[word.len - 1] == 's' &&
+                      units[i].word.len > 1;
+        if (!sunder_str_starts_with(word, units[i].word) ||
+            (word.len != units[i].word.len && !plural)) {
+            continue;
+        }
+        char out[8];
+        uint32_t start = sizeof(out);
+        number *= units[i].times;
+        do {
+            start -= 1;
+            out[start] = (char)('0' + (number % 10));
+            number /= 10;
+        } while (number != 0);
+        return sunder_text(
+            c->arena, (struct sunder_str){out + start, sizeof(out) - start}, units[i].unit);
+    }
+    return (struct sunder_str){0};
+}
+
 bool policy_read_duration(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what, int64_t *ret_ms)
 {
@@ -363,6 +489,20 @@ bool policy_read_duration(
     uint32_t found = find_word(unit, POLICY_WORDS(units));
     uint64_t number = 0;
     bool known = found < sizeof(units) / sizeof(units[0]);
+    struct sunder_str meant = known ? (struct sunder_str){0} : meant_duration(c, text, digits);
+    if (!sunder_str_absent(meant)) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`"),
+            what,
+            S("` must be a duration, not `"),
+            shown(text),
+            S("`; did you mean `"),
+            meant,
+            S("`?"));
+        return false;
+    }
     if (!known || !whole_number((struct sunder_str){text.at, digits}, max_ms, &number)) {
         POLICY_SAY(c,
             ERROR,

@@ -110,6 +110,12 @@ bool policy_read_name(struct policy_compile *c,
     const struct sunder_doc *doc,
     struct sunder_str what,
     struct sunder_str *ret_name);
+/* Three capital letters. */
+bool policy_is_currency(struct sunder_str text);
+bool policy_read_currency(struct policy_compile *c,
+    const struct sunder_doc *doc,
+    struct sunder_str what,
+    struct sunder_str *ret_code);
 /* One of the words. */
 bool policy_read_word(struct policy_compile *c,
     const struct sunder_doc *doc,

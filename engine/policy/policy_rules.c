@@ -1,4 +1,5 @@
 /* What all rules share: kind, name, key, effect, mode, and their order. */
+#include "engine/expr/nearest.h"
 #include "engine/policy/framework.h"
 #include "engine/policy/policy_parts.h"
 
@@ -170,6 +171,23 @@ static void read_name(struct policy_compile *c,
         &draft->rule.name);
 }
 
+/* A bare word that no field is called or nearly called. */
+static bool is_no_field(struct sunder_str text)
+{
+    struct sunder_str fields[SUNDER_FIELD_COUNT];
+    for (uint32_t i = 0; i < SUNDER_FIELD_COUNT; i++) {
+        fields[i] = sunder_field_name((enum sunder_field)i);
+    }
+    for (uint32_t i = 0; i < text.len; i++) {
+        char at = text.at[i];
+        if (at != '_' && !(at >= 'a' && at <= 'z') && !(at >= 'A' && at <= 'Z')) {
+            return false;
+        }
+    }
+    return text.len <= SUNDER_IDENTIFIER_BYTES_MAX &&
+           sunder_str_absent(sunder_str_nearest(text, fields, SUNDER_FIELD_COUNT));
+}
+
 static void read_per(
     struct policy_compile *c, struct policy_draft *draft, const struct sunder_doc *doc)
 {
@@ -197,6 +215,17 @@ static void read_per(
             rule->per = (enum sunder_per)words[i].value;
             return;
         }
+    }
+    if (is_no_field(text)) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("unknown field `"),
+            text,
+            S("`; `per` is one of: object, case, task, tenant, or an expression such as `args."),
+            text,
+            S("`"));
+        return;
     }
     rule->per = SUNDER_PER_EXPR;
     rule->per_expr = policy_read_expr(c, doc, POLICY_FIELDS_KEY, SUNDER_TYPE_STRING);

@@ -97,7 +97,10 @@ static void unknown_names_are_refused_with_the_nearest_one(void **state)
     (void)state;
     refused("amuont > 1", 0, "unknown field `amuont`; did you mean `amount`?");
     refused("agnt == 'a'", 0, "unknown field `agnt`; did you mean `agent`?");
-    refused("vendor", 0, "unknown field `vendor`; a text is written in quotes");
+    refused("vendor",
+        0,
+        "unknown field `vendor`; did you mean `args.vendor`? (a text is written in quotes: 'vendor')");
+    refused("tier == lowish", 8, "unknown field `lowish`; a text is written in quotes: 'lowish'");
     refused(
         "labels.exists(label, lable == 'a')", 21, "unknown field `lable`; did you mean `label`?");
     refused("proof == 'a'", 0, "`proof` is not supported by this build yet");
