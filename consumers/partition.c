@@ -17,7 +17,10 @@
 #define DECIDE_BYTES                                                                               \
     (4u * 1024 *                                                                                   \
         1024) /* On top of what any event may take: the verdict must not depend on its size. */
-#define ARENA_BYTES ((size_t)SUNDER_WIRE_ARENA_BYTES + DECIDE_BYTES)
+#define FOLD_BYTES                                                                                 \
+    (16u * 1024 *                                                                                  \
+        1024) /* Kept back while judging: a record that was handed out must be written and folded. */
+#define ARENA_BYTES ((size_t)SUNDER_WIRE_ARENA_BYTES + DECIDE_BYTES + FOLD_BYTES)
 #define ARENA_KEEP_BYTES (1u * 1024 * 1024) /* A rare giant gives its pages back. */
 
 enum sunder_err partition_fail(
@@ -219,6 +222,26 @@ static enum sunder_err emit(const struct step *step, struct sunder_decision *rec
     return err;
 }
 
+void partition_keep_back(struct sunder_partition *partition, bool keep)
+{
+    partition->arena.size = keep ? ARENA_BYTES - FOLD_BYTES : ARENA_BYTES;
+}
+
+enum sunder_err partition_decide(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_outputs *ret_outputs)
+{
+    partition_keep_back(partition, true);
+    enum sunder_err err = sunder_decide(
+        partition->options.policy, &partition->view, event, &partition->arena, ret_outputs);
+    partition_keep_back(partition, false);
+    if (err == SUNDER_ERR_FULL) {
+        partition_answer_full(partition, event, ret_outputs);
+        err = SUNDER_OK;
+    }
+    return err;
+}
+
 void partition_answer_full(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_outputs *ret_outputs)
@@ -318,12 +341,7 @@ static enum sunder_err judge(
 {
     struct sunder_partition *partition = step->partition;
     struct sunder_outputs outputs = {0};
-    enum sunder_err err = sunder_decide(
-        partition->options.policy, &partition->view, event, &partition->arena, &outputs);
-    if (err == SUNDER_ERR_FULL) {
-        partition_answer_full(partition, event, &outputs);
-        err = SUNDER_OK;
-    }
+    enum sunder_err err = partition_decide(partition, event, &outputs);
     if (err != SUNDER_OK) {
         return err;
     }

@@ -1,4 +1,4 @@
-/* Inside of a partition, shared by the partition*.c files only; nobody else includes it. Thread: the partition's. */
+/* Inside of a partition, shared by the partition*.c files and their test only. Thread: the partition's. */
 #pragma once
 
 #include "consumers/partition.h"
@@ -72,6 +72,15 @@ enum sunder_err partition_apply(
 /* What an event gets that is too much for us (S31, S32): a deny, or for other kinds a dead letter. Small enough for any
  * partition, and without state: no tenant, so that folding it changes nothing. */
 void partition_answer_full(struct sunder_partition *partition,
+    const struct sunder_event *event,
+    struct sunder_outputs *ret_outputs);
+
+/* While it is kept back, judging leaves what writing and folding may take of the arena: the same in every partition, since the
+ * verdict depends on what is left. */
+void partition_keep_back(struct sunder_partition *partition, bool keep);
+
+/* Decides; an event that is too much gets partition_answer_full. Outputs live in the arena. */
+enum sunder_err partition_decide(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_outputs *ret_outputs);
 

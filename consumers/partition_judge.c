@@ -11,12 +11,7 @@ enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
     SUNDER_MUST(event->at.offset >= partition->position.next_source);
     partition_reset_arena(partition);
     struct sunder_outputs outputs = {0};
-    enum sunder_err err = sunder_decide(
-        partition->options.policy, &partition->view, event, &partition->arena, &outputs);
-    if (err == SUNDER_ERR_FULL) {
-        partition_answer_full(partition, event, &outputs);
-        err = SUNDER_OK;
-    }
+    enum sunder_err err = partition_decide(partition, event, &outputs);
     if (err != SUNDER_OK) {
         return partition_fail(reterr_fail,
             err,
@@ -33,8 +28,15 @@ enum sunder_err sunder_partition_would_allow(struct sunder_partition *partition,
     struct sunder_decision *decision,
     struct sunder_fail *reterr_fail)
 {
+    partition_keep_back(partition, true);
+    size_t mark = sunder_arena_mark(&partition->arena);
     enum sunder_err err = sunder_would_allow(
         partition->options.policy, &partition->view, event, &partition->arena, decision);
+    partition_keep_back(partition, false);
+    if (err == SUNDER_ERR_FULL) {
+        sunder_arena_rewind(&partition->arena, mark); /* Nothing is told. */
+        return SUNDER_OK;
+    }
     if (err != SUNDER_OK) {
         return partition_fail(reterr_fail,
             err,

@@ -1,6 +1,6 @@
 /* One partition from record to record: homes, chain, restore, redo, dead letters. */
 #define _GNU_SOURCE /* memmem */
-#include "consumers/partition.h"
+#include "consumers/partition_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -538,6 +538,45 @@ static void what_the_sink_cannot_take_is_the_step_s_error(void **state)
     stop(live);
 }
 
+/* Whatever room is left for judging, a verdict that comes of it can be folded. */
+static void what_was_decided_can_be_folded(void **state)
+{
+    (void)state;
+    struct fixture *live = start("tenant", home_of_acme());
+    struct sunder_partition *partition = live->partition;
+    partition_keep_back(partition, true);
+    size_t most = partition->arena.size;
+    partition_keep_back(partition, false);
+    assert_true(most < partition->arena.size);
+    uint32_t allowed = 0;
+    uint32_t refused = 0;
+    for (int64_t n = 0; n < 1500; n++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "n%d", (int)n);
+        struct sunder_str object = sunder_str_of(id);
+        struct sunder_event event = {.kind = SUNDER_EVENT_INTENT,
+            .at = {SUNDER_STR("in"), 0, n, 1000 + n},
+            .id = object,
+            .source = SUNDER_STR("bot"),
+            .type = SUNDER_STR("dev.sunder.intent.v1"),
+            .tenant = SUNDER_STR("acme"),
+            .agent = SUNDER_STR("bot"),
+            .tool = SUNDER_STR("pay"),
+            .action = SUNDER_STR("submit"),
+            .objects = {&object, 1}};
+        partition->arena.used = most - (size_t)n * 16;
+        struct sunder_outputs outputs;
+        assert_int_equal(partition_decide(partition, &event, &outputs), SUNDER_OK);
+        assert_int_equal(outputs.count, 1);
+        bool allow = outputs.records[0].verdict == SUNDER_VERDICT_ALLOW;
+        allowed += allow;
+        refused += !allow;
+        assert_int_equal(partition_apply(partition, &outputs.records[0]), SUNDER_OK);
+    }
+    assert_true(allowed > 0 && refused > 0);
+    stop(live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,6 +593,7 @@ int main(void)
         cmocka_unit_test(a_copied_kind_goes_round_once),
         cmocka_unit_test(offsets_before_the_position_are_skipped),
         cmocka_unit_test(what_the_sink_cannot_take_is_the_step_s_error),
+        cmocka_unit_test(what_was_decided_can_be_folded),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
