@@ -60,6 +60,56 @@ static enum sunder_err findings(const struct sunder_step *step, const struct sun
     return sunder_answer_full(step, record);
 }
 
+/* Rules that need more room than there is: the act counts all the same, and who reads its keys is denied (S31). list: room for
+ * one finding more. */
+static void tell_full(struct sunder_decision *record, struct sunder_finding *list)
+{
+    if (record->finding_count != 0) {
+        memcpy(list, record->findings, record->finding_count * sizeof *list);
+    }
+    list[record->finding_count] =
+        (struct sunder_finding){.code = SUNDER_STR("limit_reached"), .field = SUNDER_STR("rules")};
+    record->findings = list;
+    record->finding_count += 1;
+}
+
+/* What gates lack. *ret_full: there was no room for all of it, so that nothing of it is told. */
+static enum sunder_err gates(struct sunder_judge *judge, bool *ret_full)
+{
+    size_t mark = sunder_arena_mark(judge->state.arena);
+    enum sunder_err err = sunder_judge_gates(judge);
+    *ret_full = err == SUNDER_ERR_FULL;
+    if (*ret_full) {
+        sunder_arena_rewind(judge->state.arena, mark);
+        judge->reasons = NULL;
+        judge->reason_count = 0;
+    }
+    return *ret_full ? SUNDER_OK : err;
+}
+
+/* Revocations of a record that is given. */
+static enum sunder_err revoke(struct sunder_step *step)
+{
+    struct sunder_judge *judge = &step->judge;
+    struct sunder_outputs *out = step->out;
+    /* Taken before, since there may be no room for it afterwards. */
+    struct sunder_finding *list = SUNDER_ARENA_NEW(
+        judge->state.arena, struct sunder_finding, (size_t)out->records[0].finding_count + 1);
+    if (list == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    judge->reasons = NULL;
+    judge->reason_count = 0;
+    enum sunder_err err = sunder_judge_rules(judge);
+    err = err == SUNDER_OK ? sunder_answer_revocations(step, true) : err;
+    if (err == SUNDER_ERR_FULL) {
+        out->count = 1;
+        tell_full(&out->records[0], list);
+        err = SUNDER_OK;
+    }
+    return err;
+}
+
 enum sunder_err sunder_decide_observed(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
@@ -79,16 +129,19 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_duties(judge, &trouble));
     SUNDER_TRY(sunder_judge_scopes(judge));
     SUNDER_TRY(sunder_judge_candidates(judge));
-    SUNDER_TRY(sunder_judge_gates(judge));
+    bool full = false;
+    SUNDER_TRY(gates(judge, &full));
     SUNDER_TRY(findings(step, &trouble, &record));
     SUNDER_TRY(sunder_answer_shared(step, &record));
     SUNDER_TRY(sunder_answer_act(step, &record));
-    SUNDER_TRY(sunder_answer_give(step, &record));
-    judge->reasons = NULL;
-    judge->reason_count = 0;
-    if (sunder_judge_watches(judge)) {
-        return SUNDER_OK;
+    if (full) {
+        struct sunder_finding *list = SUNDER_ARENA_NEW(
+            judge->state.arena, struct sunder_finding, (size_t)record.finding_count + 1);
+        if (list == NULL) {
+            return SUNDER_ERR_FULL;
+        }
+        tell_full(&record, list);
     }
-    SUNDER_TRY(sunder_judge_rules(judge));
-    return sunder_answer_revocations(step, true);
+    SUNDER_TRY(sunder_answer_give(step, &record));
+    return full || sunder_judge_watches(judge) ? SUNDER_OK : revoke(step);
 }

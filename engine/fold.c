@@ -125,7 +125,9 @@ static bool saturates(const struct sunder_decision *decision)
 {
     for (uint32_t i = 0; i < decision->finding_count; i++) {
         const struct sunder_finding *finding = &decision->findings[i];
-        if (finding->field.at == NULL && sunder_str_equal(finding->code, SUNDER_STR("limit_reached"))) {
+        bool all =
+            finding->field.at == NULL || sunder_str_equal(finding->field, SUNDER_STR("rules"));
+        if (all && sunder_str_equal(finding->code, SUNDER_STR("limit_reached"))) {
             return true;
         }
     }

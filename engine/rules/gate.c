@@ -190,6 +190,24 @@ static enum sunder_err first_reason(const struct search *search, bool errors, st
     return reason->message.at == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
 }
 
+/* How much there is that points into the arena; all of it only grows. */
+static uint64_t kept(const struct search *search)
+{
+    const struct sunder_judge *judge = search->judge;
+    const struct sunder_firing *firing = search->candidate->firing;
+    const struct sunder_judge_keys *keys = search->candidate->keys;
+    uint64_t rows = keys == NULL ? 0 : (uint64_t)keys->loaded + keys->matched;
+    return rows + judge->reason_count + judge->shadow_count + firing->fired + firing->also_count;
+}
+
+/* There may be very many combinations: one gives back what it took, when nothing has come of it. */
+static void give_back(const struct search *search, size_t mark, uint64_t kept_before)
+{
+    if (kept(search) == kept_before) {
+        sunder_arena_rewind(search->judge->state.arena, mark);
+    }
+}
+
 /* One combination. */
 static enum sunder_err judge_one(struct search *search)
 {
@@ -207,7 +225,10 @@ static enum sunder_err judge_one(struct search *search)
     sunder_history_set(&place, search->no_key);
     struct sunder_value value;
     struct sunder_expr_fault fault = {0};
+    size_t mark = sunder_arena_mark(judge->state.arena);
+    uint64_t before = kept(search);
     enum sunder_err err = sunder_expr_eval_fault(rule->when, judge->env, judge->state.arena, &value, &fault);
+    give_back(search, mark, before); /* Truth and the fault's path are not in it. */
     if (place.failed != SUNDER_OK || (err != SUNDER_OK && err != SUNDER_ERR_INVALID)) {
         return place.failed != SUNDER_OK ? place.failed : err;
     }
@@ -244,7 +265,10 @@ static enum sunder_err judge_when(struct sunder_judge *judge, struct sunder_cand
     while (more) {
         uint32_t subject = search.at[PART_SUBJECT];
         uint32_t key = search.at[PART_KEY];
+        size_t mark = sunder_arena_mark(judge->state.arena);
+        uint64_t before = kept(&search);
         SUNDER_TRY(judge_one(&search));
+        give_back(&search, mark, before);
         /* A gate tells all that it lacks, so it looks at the rest of what has fired. */
         bool skip = search.decided && candidate->rule->kind != SUNDER_RULE_GATE;
         more = next(&search, skip ? PART_DUTY : PART_COUNT);

@@ -35,7 +35,7 @@ struct question {
     struct sunder_span span;
 };
 
-/* The answer while it is put together: count and sum, or the first facts of different agents. */
+/* The answer while it is put together: count and sum, or one fact of each agent. */
 struct answer {
     uint64_t count;
     sunder_int128 sum;
@@ -43,9 +43,10 @@ struct answer {
     uint32_t *agents;
     uint32_t agent_count;
     uint32_t agent_max;
+    struct sunder_arena *arena;
 };
 
-static enum sunder_err add_agent(struct sunder_judge *judge, struct answer *answer, uint32_t agent, uint64_t position)
+static enum sunder_err add_agent(struct answer *answer, uint32_t agent, uint64_t position)
 {
     for (uint32_t i = 0; i < answer->agent_count; i++) {
         if (answer->agents[i] == agent) {
@@ -54,8 +55,8 @@ static enum sunder_err add_agent(struct sunder_judge *judge, struct answer *answ
     }
     if (answer->agent_count == answer->agent_max) {
         uint32_t max = answer->agent_max == 0 ? 8 : 2 * answer->agent_max;
-        uint32_t *agents = SUNDER_ARENA_NEW(judge->state.arena, uint32_t, max);
-        uint64_t *positions = SUNDER_ARENA_NEW(judge->state.arena, uint64_t, max);
+        uint32_t *agents = SUNDER_ARENA_NEW(answer->arena, uint32_t, max);
+        uint64_t *positions = SUNDER_ARENA_NEW(answer->arena, uint64_t, max);
         if (agents == NULL || positions == NULL) {
             return SUNDER_ERR_FULL;
         }
@@ -103,10 +104,15 @@ static enum sunder_err ask_row(
             SUNDER_TRY(sunder_history_value(&judge->state, fact, SUNDER_ELEMENT_ANY, &amount));
             answer->sum += amount;
         } else if (question->call->kind == SUNDER_HISTORY_AGENTS && fact->subject_count != 0) {
-            SUNDER_TRY(add_agent(judge, answer, fact->subjects[0], fact->position));
+            SUNDER_TRY(add_agent(answer, fact->subjects[0], fact->position));
         }
     }
     return SUNDER_OK;
+}
+
+static enum sunder_err add_entry(void *ctx, const struct sunder_series_entry *entry)
+{
+    return add_agent(ctx, (uint32_t)entry->value, entry->position);
 }
 
 static enum sunder_err ask_series(const struct question *question, struct sunder_series series, struct answer *answer)
@@ -121,13 +127,8 @@ static enum sunder_err ask_series(const struct question *question, struct sunder
     }
     series.element = question->duty.value;
     if (question->call->kind == SUNDER_HISTORY_AGENTS) {
-        struct sunder_series_list facts;
         series.element = SUNDER_ELEMENT_AGENTS;
-        SUNDER_TRY(sunder_series_latest(&judge->state, &series, question->span, 0, &facts));
-        for (uint32_t i = 0; i < facts.count; i++) {
-            SUNDER_TRY(add_agent(judge, answer, (uint32_t)facts.at[i].value, facts.at[i].position));
-        }
-        return SUNDER_OK;
+        return sunder_series_each(&judge->state, &series, question->span, add_entry, answer);
     }
     if (question->duty.value == SUNDER_DUTY_NONE.value) {
         series.element = SUNDER_ELEMENT_ANY;
@@ -194,7 +195,7 @@ static enum sunder_err answer_call(
         .duty = call->duty.at == NULL ? SUNDER_DUTY_NONE : sunder_policy_duty(at->judge->state.policy, call->duty),
         .span = sunder_span_of(at->judge->now_ms, within_ms),
     };
-    struct answer answer = {0};
+    struct answer answer = {.arena = at->judge->state.arena};
     SUNDER_TRY(look(&question, &answer));
     switch (call->kind) {
     case SUNDER_HISTORY_HAS:

@@ -26,7 +26,8 @@ struct sunder_judge_key {
 struct sunder_judge_keys {
     struct sunder_judge_key *at; /* byte order of text, no repeats */
     uint32_t count;
-    bool loaded; /* rows are read */
+    bool loaded;  /* rows are read */
+    bool matched; /* and their facts */
 };
 
 struct sunder_firing; /* firing.h */

@@ -39,7 +39,7 @@ enum sunder_err sunder_judge_load(struct sunder_judge *judge, struct sunder_judg
 
 enum sunder_err sunder_judge_match(struct sunder_judge *judge, struct sunder_judge_keys *keys)
 {
-    for (uint32_t k = 0; k < keys->count; k++) {
+    for (uint32_t k = 0; !keys->matched && k < keys->count; k++) {
         struct sunder_judge_key *key = &keys->at[k];
         if (key->facts != NULL || key->row.fact_count == 0) {
             continue;
@@ -53,6 +53,7 @@ enum sunder_err sunder_judge_match(struct sunder_judge *judge, struct sunder_jud
             key->match[f] = match_of(judge, &key->facts[f]);
         }
     }
+    keys->matched = true;
     return SUNDER_OK;
 }
 
@@ -110,6 +111,9 @@ static enum sunder_err expr_key(struct sunder_judge *judge, struct sunder_candid
     sunder_judge_scope(judge, candidate->rule, (struct sunder_str){0});
     enum sunder_err err =
         sunder_expr_eval(candidate->rule->per_expr, judge->env, judge->state.arena, &value);
+    if (err != SUNDER_OK && err != SUNDER_ERR_INVALID) {
+        return err;
+    }
     bool usable = err == SUNDER_OK && value.kind == SUNDER_VALUE_STRING && value.text.len != 0 &&
                   value.text.len <= SUNDER_IDENTIFIER_BYTES_MAX;
     if (!usable && (candidate->silent || is_open(candidate->rule))) {

@@ -429,6 +429,42 @@ enum sunder_err sunder_series_latest(const struct sunder_state *state, const str
     return SUNDER_OK;
 }
 
+static enum sunder_err visit_back(const uint8_t *from,
+    uint32_t count,
+    struct sunder_span span,
+    sunder_series_visit *visit,
+    void *ctx)
+{
+    for (uint32_t i = count; i > 0; i--) {
+        struct sunder_series_entry entry = entry_at(from, i - 1);
+        if (!entry.released && in_span(&entry, span)) {
+            SUNDER_TRY(visit(ctx, &entry));
+        }
+    }
+    return SUNDER_OK;
+}
+
+enum sunder_err sunder_series_each(const struct sunder_state *state,
+    const struct sunder_series *series,
+    struct sunder_span span,
+    sunder_series_visit *visit,
+    void *ctx)
+{
+    struct head head;
+    SUNDER_TRY(head_get(state, series, &head));
+    SUNDER_TRY(visit_back(head.tail, head.tail_count, span, visit, ctx));
+    for (uint32_t number = head.end; number > head.first; number--) {
+        struct chunk chunk;
+        SUNDER_TRY(chunk_get(state, series, number - 1, &chunk));
+        struct sunder_series_entry last = entry_at(chunk.entries, CHUNK_ENTRIES - 1);
+        if (!in_span(&last, span)) {
+            break;
+        }
+        SUNDER_TRY(visit_back(chunk.entries, CHUNK_ENTRIES, span, visit, ctx));
+    }
+    return SUNDER_OK;
+}
+
 /* The newest counting entry of the span below a position. */
 static bool last_below(const uint8_t *entries, uint32_t count, struct sunder_span span, uint64_t before,
     struct sunder_series_entry *ret_entry)

@@ -80,3 +80,11 @@ struct sunder_series_list {
 SUNDER_MUST_USE enum sunder_err sunder_series_latest(const struct sunder_state *state,
     const struct sunder_series *series, struct sunder_span span, uint32_t max,
     struct sunder_series_list *ret_list);
+
+/* Tells each counting fact of the span, newest first, until `visit` fails; its error is passed on. Takes no room. */
+typedef enum sunder_err sunder_series_visit(void *ctx, const struct sunder_series_entry *entry);
+SUNDER_MUST_USE enum sunder_err sunder_series_each(const struct sunder_state *state,
+    const struct sunder_series *series,
+    struct sunder_span span,
+    sunder_series_visit *visit,
+    void *ctx);

@@ -440,6 +440,74 @@ static void sixty_four_edges_lead_to_one_agent_and_no_more(void **state)
     assert_false(out.dead_letter);
 }
 
+/* Deciding in ever more room, until it answers; then that is folded. */
+static struct sunder_outputs decide_cramped(const struct sunder_event *event)
+{
+    static uint8_t block[65536];
+    struct sunder_outputs out;
+    enum sunder_err err = SUNDER_ERR_FULL;
+    for (size_t room = 0; err == SUNDER_ERR_FULL; room += 8) {
+        assert_true(room <= sizeof block);
+        struct sunder_arena small = sunder_arena_of(block, room);
+        err = sunder_decide(rig->policy, &rig->view, event, &small, &out);
+    }
+    assert_int_equal(err, SUNDER_OK);
+    assert_int_equal(out.count, 1);
+    assert_int_equal(
+        sunder_fold(rig->policy, &rig->view, &rig->rows, &out.records[0], &rig->arena), SUNDER_OK);
+    rig->offset += 1;
+    return out;
+}
+
+static void an_observed_act_whose_rules_find_no_room_counts_and_marks_its_keys(void **state)
+{
+    (void)state;
+    use(POLICY);
+    struct sunder_outputs out = act(1, "confirm", ",\"object\":\"vendor/V1\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    const struct sunder_event *event = rig_event(rig,
+        "observed",
+        "seen",
+        "bot:1",
+        "{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"submit\",\"object\":\"vendor/V1\"}");
+
+    out = decide_cramped(event);
+
+    assert_int_equal(out.records[0].kind, SUNDER_RECORD_OBSERVED);
+    assert_int_equal(out.records[0].finding_count, 1);
+    assert_str_equal(out.records[0].findings[0].code, "limit_reached");
+    assert_str_equal(out.records[0].findings[0].field, "rules");
+    out = act(2, "read", ",\"object\":\"vendor/V1\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:vendor/V1");
+    out = act(3, "confirm", ",\"object\":\"vendor/V2\"");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+}
+
+/* A rule's own key that finds no room is not a key that the act lacks. */
+static void a_key_without_room_is_told_or_the_act_is_refused(void **state)
+{
+    (void)state;
+    use(HEAD "catalogue:\n"
+             "  - {tool: erp, action: read, duty: read}\n"
+             "  - {tool: erp, action: submit, duty: submit}\n"
+             "rules:\n"
+             "  - {requires: read, before: submit, name: r,\n"
+             "     per: \"(object + object + object + object + object + object + object + object\n"
+             "       + object + object + object + object).startsWith('x') ? 'a' : 'b'\"}\n");
+    const struct sunder_event *event = rig_event(rig,
+        "intent",
+        "one",
+        "bot:1",
+        rig_text("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\",\"object\":\"%s\"}",
+            rig_long("vendor", 250)));
+
+    struct sunder_outputs out = decide_cramped(event);
+
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(out.records[0].rule_key_count, 1);
+    assert_str_equal(out.records[0].rule_keys[0].key, "b");
+}
+
 #define BOUNDS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -464,6 +532,8 @@ int main(void)
         BOUNDS_TEST(one_delegator_more_is_denied),
         BOUNDS_TEST(what_was_denied_since_its_chain_is_cut_and_done_marks_its_keys),
         BOUNDS_TEST(claimed_delegators_count_with_recorded_ones),
+        BOUNDS_TEST(an_observed_act_whose_rules_find_no_room_counts_and_marks_its_keys),
+        BOUNDS_TEST(a_key_without_room_is_told_or_the_act_is_refused),
         BOUNDS_TEST(sixty_four_edges_lead_to_one_agent_and_no_more),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);

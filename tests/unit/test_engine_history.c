@@ -1,4 +1,6 @@
 /* `history` (Readings 18): which facts it sees, of whom, under which key and in which window; narrow and wide keys answer alike. */
+#include <stdio.h>
+
 #include "tests/unit/test_engine_fixture.h"
 
 #define HEAD "sunder: 1\nname: p\nauthority: open\ntenant: payload\napprovals: {count: 1, from: [group:people]}\n"
@@ -229,6 +231,63 @@ static void what_nobody_asks_for_is_not_kept(void **state)
     assert_int_equal(rig_count_rows(rig, SUNDER_TABLE_SERIES), 2); /* Of the agent and of user:a, who may be one. */
 }
 
+/* What deciding takes of the arena. */
+static size_t room_of(const struct sunder_event *event)
+{
+    size_t mark = sunder_arena_mark(&rig->arena);
+    rig->arena.used_max = mark;
+    struct sunder_outputs out;
+    assert_int_equal(sunder_decide(rig->policy, &rig->view, event, &rig->arena, &out), SUNDER_OK);
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    return rig->arena.used_max - mark;
+}
+
+static size_t room_of_objects(const char *yaml)
+{
+    use(yaml);
+    char data[16384];
+    size_t len = (size_t)snprintf(data,
+        sizeof data,
+        "{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\",\"objects\":[");
+    for (uint32_t i = 0; i < 64; i++) {
+        const char *object = rig_long(rig_text("o%u-", i), 200);
+        len +=
+            (size_t)snprintf(data + len, sizeof data - len, "%s\"%s\"", i == 0 ? "" : ",", object);
+    }
+    (void)snprintf(data + len, sizeof data - len, "]}");
+    return room_of(rig_event(rig, "intent", "many", "bot:1", data));
+}
+
+static void a_combination_that_does_not_fire_gives_its_room_back(void **state)
+{
+    (void)state;
+    size_t without =
+        room_of_objects(HEAD CATALOGUE "  - {condition: c, when: \"object == 'never'\"}\n");
+    rig_destroy(&rig);
+    size_t with = room_of_objects(
+        HEAD CATALOGUE "  - {condition: c, when: \"object + '+' + tool == 'never'\"}\n");
+    assert_true(with < without + 2048); /* Not 64 texts of 200 bytes. */
+}
+
+static void agents_take_room_by_their_number_and_not_by_that_of_their_facts(void **state)
+{
+    (void)state;
+    use(HEAD CATALOGUE
+        "  - {condition: c, when: \"duty == 'submit' && history.agents().exists(a, a == 'x')\"}\n");
+    const char *data =
+        "{\"tenant\":\"acme\",\"principal\":\"user:a\",\"tool\":\"erp\",\"action\":\"submit\"}";
+    allows("bot:1", "read", "");
+    size_t first = room_of(rig_event(rig, "intent", "asked", "bot:1", data));
+    for (uint32_t i = 0; i < 300; i++) {
+        allows("bot:1", "read", "");
+    }
+    assert_true(room_of(rig_event(rig, "intent", "asked", "bot:1", data)) < first + 1024);
+    allows("bot:x", "read", "");
+    struct sunder_outputs out = by("x", "read", "");
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    denies("bot:1", "submit", "", "condition:c"); /* Of user:a, in whose name x acted. */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +302,9 @@ int main(void)
         cmocka_unit_test_teardown(a_key_of_its_own_is_remembered, teardown),
         cmocka_unit_test_teardown(unless_sees_the_pair_under_test, teardown),
         cmocka_unit_test_teardown(what_nobody_asks_for_is_not_kept, teardown),
+        cmocka_unit_test_teardown(a_combination_that_does_not_fire_gives_its_room_back, teardown),
+        cmocka_unit_test_teardown(
+            agents_take_room_by_their_number_and_not_by_that_of_their_facts, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
