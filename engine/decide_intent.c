@@ -138,7 +138,14 @@ static enum sunder_err disclose(struct sunder_step *step)
     if (!state->policy->disclose || record->verdict != SUNDER_VERDICT_DENY) {
         return SUNDER_OK;
     }
-    return sunder_would_allow(state->policy, state->view, step->judge.event, state->arena, record);
+    size_t mark = sunder_arena_mark(state->arena);
+    enum sunder_err err =
+        sunder_would_allow(state->policy, state->view, step->judge.event, state->arena, record);
+    if (err == SUNDER_ERR_FULL) { /* The deny stands; only nothing more is told. */
+        sunder_arena_rewind(state->arena, mark);
+        err = SUNDER_OK;
+    }
+    return err;
 }
 
 static enum sunder_err judge_act(struct sunder_step *step)

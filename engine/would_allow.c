@@ -235,9 +235,14 @@ static enum sunder_err set_try(
 
 static enum sunder_err amount_try(struct search *search, const struct set *set, bool *ret_allows)
 {
+    struct sunder_try_change *amount = &search->changes[AMOUNT];
+    const struct sunder_try_change before = *amount;
     bool shrunk = true;
-    while (shrunk && !*ret_allows && search->changes[AMOUNT].usable && trials_left(search)) {
+    while (shrunk && !*ret_allows && amount->usable && trials_left(search)) {
         SUNDER_TRY(set_try(search, set, ret_allows, &shrunk));
+    }
+    if (!*ret_allows) {
+        *amount = before; /* Beside another change more may pass. */
     }
     return SUNDER_OK;
 }

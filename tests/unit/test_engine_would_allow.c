@@ -384,6 +384,52 @@ static void without_room_there_is_no_answer(void **state)
     rig_destroy(&rig);
 }
 
+static void a_deny_that_has_no_room_to_tell_more_stands(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(rig_policy(HEAD PAIR "disclose: true\n"));
+    const struct sunder_event *event = NULL;
+    (void)two_changes(rig, &event);
+    struct sunder_outputs out;
+    enum sunder_err err = SUNDER_ERR_FULL;
+    for (size_t room = 0; err != SUNDER_OK; room += 64) {
+        assert_true(room < TRIAL_BYTES);
+        struct sunder_arena small = sunder_arena_of(trial_arena.memory, room);
+        err = sunder_decide(rig->policy, &rig->view, event, &small, &out);
+        assert_true(err == SUNDER_OK || err == SUNDER_ERR_FULL);
+    }
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "separation:pair");
+    assert_int_equal(out.records[0].would_allow_count, 0);
+    rig_destroy(&rig);
+}
+
+/* Alone the amount goes down to what both limits leave; with another principal only one stands there. */
+static void an_amount_that_did_not_help_alone_is_not_the_smaller_in_a_pair(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(rig_policy(
+        HEAD "  - {separation: pair, duties: [create, pay], per: object, by: [principal]}\n"
+             "  - {limit: money, sum: amount, currency: EUR, of: pay, by: [agent], max: 100}\n"
+             "  - {limit: small, sum: amount, currency: EUR, of: pay, by: [principal], max: 65, "
+             "unless: \"amount >= 70\"}\n"));
+    (void)rig_intent(rig, "i1", "bot:1", ACT("create") ",\"principal\":\"user:ana\"}");
+    (void)rig_intent(rig,
+        "i2",
+        "bot:1",
+        ACT("pay") ",\"amount\":\"40\",\"currency\":\"EUR\",\"principal\":\"user:bo\"}");
+    (void)rig_intent(rig,
+        "i3",
+        "bot:2",
+        "{\"tenant\":\"a\",\"tool\":\"erp\",\"action\":\"pay\",\"object\":\"v/2\","
+        "\"amount\":\"30\",\"currency\":\"EUR\",\"principal\":\"user:ana\"}");
+    assert_string_equal(
+        told_text(rig,
+            "bot:1",
+            ACT("pay") ",\"amount\":\"90\",\"currency\":\"EUR\",\"principal\":\"user:ana\"}"),
+        "amount 60, party user:ana");
+    rig_destroy(&rig);
+}
+
 static void the_search_is_bounded(void **state)
 {
     (void)state;
@@ -429,6 +475,8 @@ int main(void)
         cmocka_unit_test(what_is_refused_before_the_rules_tells_nothing),
         cmocka_unit_test(a_read_that_fails_is_an_error_and_no_answer),
         cmocka_unit_test(without_room_there_is_no_answer),
+        cmocka_unit_test(a_deny_that_has_no_room_to_tell_more_stands),
+        cmocka_unit_test(an_amount_that_did_not_help_alone_is_not_the_smaller_in_a_pair),
         cmocka_unit_test(the_search_is_bounded),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
