@@ -33,6 +33,9 @@ static enum sunder_err problems(struct sunder_judge *judge)
             what = SUNDER_STR("` is required and absent");
         } else if (sunder_str_equal(problem->code, SUNDER_STR("limit_reached"))) {
             what = SUNDER_STR("` is longer than its bound");
+        } else if (sunder_str_equal(problem->field, SUNDER_STR("amount"))) {
+            what = SUNDER_STR("` is no decimal with a point, at most 6 decimals and no currency, "
+                              "as in \"900.00\"");
         }
         SUNDER_TRY(sunder_judge_deny(judge, 1, problem->code, problem->field,
             sunder_text(judge->state.arena, SUNDER_STR("`"), problem->field, what)));

@@ -413,6 +413,11 @@ static enum sunder_exit explain_open(struct explain *explain, const struct sunde
             "needs FILE and INTENT-ID, --in EVENTS --policy FILE and INTENT-ID, --from-kafka and "
             "INTENT-ID, or RULE and --policy";
     }
+    for (uint32_t i = 0; i < args->operand_count && policy == NULL && events == NULL; i++) {
+        if (sunder_str_ends_with(sunder_str_of(args->operands[i]), SUNDER_STR(".yaml"))) {
+            wrong = "a policy has no decisions; for a rule: sunder explain RULE -p policy.yaml";
+        }
+    }
     if (wrong != NULL) {
         sunder_cli_complain("explain: %s", wrong);
         return SUNDER_EXIT_USAGE;
