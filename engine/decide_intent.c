@@ -71,6 +71,11 @@ static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool earl
     record.shadow_count = judge->shadow_count;
     record.verdict = verdict_of(record.reasons, record.reason_count);
     SUNDER_TRY(watch(step, &record));
+    bool is_before_bounds = !early && stage < 7 && record.verdict == SUNDER_VERDICT_DENY;
+    if (is_before_bounds) {
+        SUNDER_TRY(sunder_answer_full(
+            step, &record)); /* No reason tells it, and it may be done all the same (S8). */
+    }
     if (stage == 8 && !early) {
         SUNDER_TRY(sunder_answer_shared(step, &record));
     }

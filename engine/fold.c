@@ -54,6 +54,20 @@ static enum sunder_err record_measures(const struct fold *fold, struct sunder_re
     return SUNDER_OK;
 }
 
+/* The judgement could not hold all of an act that counts all the same (S31); too many labels mark their holders alone. */
+static bool saturates(const struct sunder_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->finding_count; i++) {
+        const struct sunder_finding *finding = &decision->findings[i];
+        bool all =
+            finding->field.at == NULL || sunder_str_equal(finding->field, SUNDER_STR("rules"));
+        if (all && sunder_str_equal(finding->code, SUNDER_STR("limit_reached"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Denied since the judgement could not hold all of it; what was done all the same marks its keys (S8, S31). A key may have one of
  * these names, and be denied because it is marked itself: then the act's others are marked, too. */
 static bool is_cut(const struct sunder_decision *decision)
@@ -86,7 +100,7 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
         .domain = fold->domain,
         .verdict = decision->verdict,
         .reached_rules = decision->stage == 8,
-        .cut = is_cut(decision),
+        .cut = is_cut(decision) || saturates(decision),
         .phases = (uint8_t)decision->phases,
         .digest = decision->digest,
         .intent = decision->event,
@@ -118,20 +132,6 @@ static enum sunder_err record_of(const struct fold *fold, struct sunder_record *
     SUNDER_TRY(record_measures(fold, &record));
     *ret_record = record;
     return SUNDER_OK;
-}
-
-/* The judgement could not hold all of an act that counts all the same (S31); too many labels mark their holders alone. */
-static bool saturates(const struct sunder_decision *decision)
-{
-    for (uint32_t i = 0; i < decision->finding_count; i++) {
-        const struct sunder_finding *finding = &decision->findings[i];
-        bool all =
-            finding->field.at == NULL || sunder_str_equal(finding->field, SUNDER_STR("rules"));
-        if (all && sunder_str_equal(finding->code, SUNDER_STR("limit_reached"))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Who was seen with a credential (S14). */

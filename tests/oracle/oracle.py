@@ -218,10 +218,12 @@ class Oracle:
         act, derived = understand(event, tenant, domain, self.policy)
         ruling = self._judge(event, act, derived, tenant, domain)
         self._watch(event, act, ruling, tenant)
+        if ruling["verdict"] == "deny" and ruling.get("stage") in (5, 6):
+            ruling["findings"] = self._without_room(act)  # No reason tells it, and it may be done all the same.
         known = Remembered(event, digest, act, now)
         known.verdict, known.decision_id = ruling["verdict"], place.id()
         known.cut = any(why["code"] == "limit_reached" and "rule" not in why and why.get("field") in WITHOUT_ROOM
-                        for why in ruling["reasons"])
+                        for why in ruling["reasons"]) or {"code": "limit_reached"} in ruling.get("findings", [])
         domain.intents.setdefault(event.id, []).append(known)
         if known.key is not None:
             domain.keys.setdefault((known.agent, known.key), []).append(known)

@@ -406,6 +406,14 @@ static void what_was_denied_since_its_chain_is_cut_and_done_marks_its_keys(void 
 
     out = rig_intent(rig, "j2", "bot:2", other);
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:vendor/V9");
+    /* What stage 6 denied has no such reason. */
+    out = act(
+        2, "read", ",\"object\":\"vendor/V8\",\"principal\":\"user:ana\",\"parents\":[\"none\"]");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "parent_unknown:none");
+    executed(2);
+    out = act(3, "read", ",\"object\":\"vendor/V8\",\"principal\":\"user:ana\"");
+    rig_assert_answer(
+        &out, SUNDER_VERDICT_DENY, "limit_reached:delegation limit_reached:vendor/V8");
 }
 
 static void claimed_delegators_count_with_recorded_ones(void **state)
