@@ -18,8 +18,9 @@
     (4u * 1024 *                                                                                   \
         1024) /* On top of what any event may take: the verdict must not depend on its size. */
 #define FOLD_BYTES                                                                                 \
-    (16u * 1024 *                                                                                  \
-        1024) /* Kept back while judging: a record that was handed out must be written and folded. */
+    (64u * 1024 *                                                                                  \
+        1024) /* Kept back while judging: a record that was handed out must be written and folded. 64 \
+                 objects of long names took 11 MB. */
 #define ARENA_BYTES ((size_t)SUNDER_WIRE_ARENA_BYTES + DECIDE_BYTES + FOLD_BYTES)
 #define ARENA_KEEP_BYTES (1u * 1024 * 1024) /* A rare giant gives its pages back. */
 
