@@ -163,6 +163,21 @@ const char *expr_multiply(struct expr_run *run, const V *args, uint32_t count, V
     return expr_fault_no_overload;
 }
 
+/* What keeps two ints or two uints from being divided; NULL: nothing. */
+static const char *division_fault(const V *args)
+{
+    if (!both(args, SUNDER_CEL_INT) && !both(args, SUNDER_CEL_UINT)) {
+        return expr_fault_no_overload;
+    }
+    if (args[1].integer == 0) {
+        return "a number is divided by zero";
+    }
+    if (args[0].kind == SUNDER_CEL_INT && args[0].integer == INT64_MIN && args[1].integer == -1) {
+        return OVERFLOWS;
+    }
+    return NULL;
+}
+
 const char *expr_divide(struct expr_run *run, const V *args, uint32_t count, V *ret_value)
 {
     (void)run;
@@ -172,20 +187,12 @@ const char *expr_divide(struct expr_run *run, const V *args, uint32_t count, V *
         *ret_value = double_of(args[0].real / args[1].real);
         return NULL;
     }
-    if (!both(args, SUNDER_CEL_INT) && !both(args, SUNDER_CEL_UINT)) {
-        return expr_fault_no_overload;
+    const char *fault = division_fault(args);
+    if (fault != NULL) {
+        return fault;
     }
-    if (args[1].integer == 0) {
-        return "a number is divided by zero";
-    }
-    if (args[0].kind == SUNDER_CEL_UINT) {
-        *ret_value = uint_of(args[0].uinteger / args[1].uinteger);
-        return NULL;
-    }
-    if (args[0].integer == INT64_MIN && args[1].integer == -1) {
-        return OVERFLOWS;
-    }
-    *ret_value = expr_int(args[0].integer / args[1].integer);
+    *ret_value = args[0].kind == SUNDER_CEL_UINT ? uint_of(args[0].uinteger / args[1].uinteger)
+                                                 : expr_int(args[0].integer / args[1].integer);
     return NULL;
 }
 
@@ -193,20 +200,12 @@ const char *expr_modulo(struct expr_run *run, const V *args, uint32_t count, V *
 {
     (void)run;
     (void)count;
-    if (!both(args, SUNDER_CEL_INT) && !both(args, SUNDER_CEL_UINT)) {
-        return expr_fault_no_overload;
+    const char *fault = division_fault(args);
+    if (fault != NULL) {
+        return fault;
     }
-    if (args[1].integer == 0) {
-        return "a number is divided by zero";
-    }
-    if (args[0].kind == SUNDER_CEL_UINT) {
-        *ret_value = uint_of(args[0].uinteger % args[1].uinteger);
-        return NULL;
-    }
-    if (args[0].integer == INT64_MIN && args[1].integer == -1) {
-        return OVERFLOWS;
-    }
-    *ret_value = expr_int(args[0].integer % args[1].integer);
+    *ret_value = args[0].kind == SUNDER_CEL_UINT ? uint_of(args[0].uinteger % args[1].uinteger)
+                                                 : expr_int(args[0].integer % args[1].integer);
     return NULL;
 }
 
