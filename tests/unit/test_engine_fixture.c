@@ -462,3 +462,35 @@ const char *rig_long(const char *start, uint32_t len)
     text[len] = '\0';
     return text;
 }
+
+struct sunder_str rig_long_text(struct rig *rig, const char *start, uint32_t number)
+{
+    const char *text = rig_long(rig_text("%s%u-", start, number), 256);
+    struct sunder_str copy = sunder_str_copy(&rig->events, sunder_str_of(text));
+    assert_non_null(copy.at);
+    return copy;
+}
+
+struct sunder_strs rig_long_texts(struct rig *rig, const char *start, uint32_t count)
+{
+    struct sunder_str *texts = SUNDER_ARENA_NEW(&rig->events, struct sunder_str, count);
+    assert_non_null(texts);
+    for (uint32_t i = 0; i < count; i++) {
+        texts[i] = rig_long_text(rig, start, i);
+    }
+    return (struct sunder_strs){texts, count};
+}
+
+void assert_same_str(struct sunder_str a, struct sunder_str b)
+{
+    assert_int_equal(a.at == NULL, b.at == NULL);
+    assert_true(sunder_str_equal(a, b));
+}
+
+void assert_same_strs(struct sunder_strs a, struct sunder_strs b)
+{
+    assert_int_equal(a.count, b.count);
+    for (uint32_t i = 0; i < a.count; i++) {
+        assert_same_str(a.at[i], b.at[i]);
+    }
+}

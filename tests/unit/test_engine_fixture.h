@@ -101,3 +101,11 @@ void rig_assert_dead(const struct sunder_outputs *out, const char *code, const c
 const char *rig_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A text of `len` bytes that begins with `start` and is an identifier. */
 const char *rig_long(const char *start, uint32_t len);
+
+/* Copies in rig->events of 256 bytes each: `start`, the number and what fills them up; of several: numbers from 0. */
+struct sunder_str rig_long_text(struct rig *rig, const char *start, uint32_t number);
+struct sunder_strs rig_long_texts(struct rig *rig, const char *start, uint32_t count);
+
+/* Equal, and absent only together. */
+void assert_same_str(struct sunder_str a, struct sunder_str b);
+void assert_same_strs(struct sunder_strs a, struct sunder_strs b);

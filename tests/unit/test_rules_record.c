@@ -30,38 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct sunder_str long_text(struct rig *rig, const char *start, uint32_t number)
-{
-    const char *text = rig_long(rig_text("%s%u-", start, number), 256);
-    struct sunder_str copy = sunder_str_copy(&rig->events, sunder_str_of(text));
-    assert_non_null(copy.at);
-    return copy;
-}
-
-static struct sunder_strs long_texts(struct rig *rig, const char *start, uint32_t count)
-{
-    struct sunder_str *texts = SUNDER_ARENA_NEW(&rig->events, struct sunder_str, count);
-    assert_non_null(texts);
-    for (uint32_t i = 0; i < count; i++) {
-        texts[i] = long_text(rig, start, i);
-    }
-    return (struct sunder_strs){texts, count};
-}
-
-static void assert_same_str(struct sunder_str a, struct sunder_str b)
-{
-    assert_int_equal(a.at == NULL, b.at == NULL);
-    assert_true(sunder_str_equal(a, b));
-}
-
-static void assert_same_strs(struct sunder_strs a, struct sunder_strs b)
-{
-    assert_int_equal(a.count, b.count);
-    for (uint32_t i = 0; i < a.count; i++) {
-        assert_same_str(a.at[i], b.at[i]);
-    }
-}
-
 static void assert_same_rules(
     const struct sunder_record_rule *a, const struct sunder_record_rule *b, uint32_t count)
 {
@@ -119,7 +87,7 @@ static struct sunder_record largest_record(struct rig *rig)
     }
     for (uint16_t i = 0; i < RULES; i++) {
         uint16_t rule = (uint16_t)(SUNDER_POLICY_RULES_MAX - RULES + i);
-        rules[i] = (struct sunder_record_rule){rule, long_text(rig, "value", i)};
+        rules[i] = (struct sunder_record_rule){rule, rig_long_text(rig, "value", i)};
     }
     struct sunder_record record = {
         .position = (uint64_t)INT64_MAX,
@@ -131,18 +99,18 @@ static struct sunder_record largest_record(struct rig *rig)
         .state = SUNDER_FACT_RELEASED,
         .reached_rules = true,
         .phases = 7,
-        .intent = long_text(rig, "intent", 1),
-        .task = long_text(rig, "task", 1),
-        .agent = long_text(rig, "agent", 1),
+        .intent = rig_long_text(rig, "intent", 1),
+        .task = rig_long_text(rig, "task", 1),
+        .agent = rig_long_text(rig, "agent", 1),
         .subjects = subjects,
         .subject_count = SUNDER_CHAIN_MAX + 3,
-        .objects = long_texts(rig, "object", SUNDER_INTENT_OBJECTS_MAX),
-        .cases = long_texts(rig, "case", SUNDER_INTENT_CASES_MAX),
+        .objects = rig_long_texts(rig, "object", SUNDER_INTENT_OBJECTS_MAX),
+        .cases = rig_long_texts(rig, "case", SUNDER_INTENT_CASES_MAX),
         .duties = duties,
         .duty_count = SUNDER_INTENT_DUTIES_MAX,
         .has_amount = true,
         .amount_micro = INT64_MIN,
-        .currency = long_text(rig, "currency", 1),
+        .currency = rig_long_text(rig, "currency", 1),
         .measures = rules,
         .measure_count = RULES,
         .rule_keys = rules,
@@ -249,8 +217,8 @@ static void a_record_is_found_by_id_and_by_key_of_its_domain_and_agent(void **st
 {
     struct rig *rig = *state;
     struct sunder_record record = small_record();
-    record.intent = long_text(rig, "id", 1);
-    struct sunder_retry retry = {1, 5, long_text(rig, "retry", 1)};
+    record.intent = rig_long_text(rig, "id", 1);
+    struct sunder_retry retry = {1, 5, rig_long_text(rig, "retry", 1)};
     struct sunder_retry other_agent = {1, 6, retry.idempotency_key};
     struct sunder_retry other_domain = {2, 5, retry.idempotency_key};
     struct sunder_record back;

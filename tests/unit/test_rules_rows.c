@@ -30,38 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct sunder_str long_text(struct rig *rig, const char *start, uint32_t number)
-{
-    const char *text = rig_long(rig_text("%s%u-", start, number), 256);
-    struct sunder_str copy = sunder_str_copy(&rig->events, sunder_str_of(text));
-    assert_non_null(copy.at);
-    return copy;
-}
-
-static struct sunder_strs long_texts(struct rig *rig, const char *start, uint32_t count)
-{
-    struct sunder_str *texts = SUNDER_ARENA_NEW(&rig->events, struct sunder_str, count);
-    assert_non_null(texts);
-    for (uint32_t i = 0; i < count; i++) {
-        texts[i] = long_text(rig, start, i);
-    }
-    return (struct sunder_strs){texts, count};
-}
-
-static void assert_same_str(struct sunder_str a, struct sunder_str b)
-{
-    assert_int_equal(a.at == NULL, b.at == NULL);
-    assert_true(sunder_str_equal(a, b));
-}
-
-static void assert_same_strs(struct sunder_strs a, struct sunder_strs b)
-{
-    assert_int_equal(a.count, b.count);
-    for (uint32_t i = 0; i < a.count; i++) {
-        assert_same_str(a.at[i], b.at[i]);
-    }
-}
-
 static enum sunder_err read_copy(struct rig *rig)
 {
     struct sunder_copy copy = {1, SUNDER_STR("src"), SUNDER_STR("e1")};
@@ -82,7 +50,7 @@ static void copies_are_told_apart_whatever_their_source(void **state)
     struct rig *rig = *state;
     static const uint32_t lens[] = {1, 199, 200, 201, 256, 5000, 60000};
     int64_t time_ms = 0;
-    struct sunder_str event = long_text(rig, "e", 1);
+    struct sunder_str event = rig_long_text(rig, "e", 1);
     for (uint32_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         struct sunder_copy copy = {1, sunder_str_of(rig_long("s", lens[i])), event};
         assert_false(is_copy(rig, copy, &time_ms));
@@ -136,7 +104,7 @@ static void a_name_of_256_bytes_has_an_id_and_flags(void **state)
 {
     struct rig *rig = *state;
     const struct sunder_state *st = &rig->state;
-    struct sunder_str text = long_text(rig, "agent", 1);
+    struct sunder_str text = rig_long_text(rig, "agent", 1);
     struct sunder_name name;
     assert_int_equal(sunder_name_intern(st, UINT32_MAX, text, &name), SUNDER_OK);
 
@@ -217,14 +185,14 @@ static void a_task_comes_back_as_it_was(void **state)
             .has_expires = (flags & 8) != 0,
             .expires_ms = much ? INT64_MIN : INT64_MAX,
             .ended_at = much ? INT64_MAX : 0,
-            .principal = much ? long_text(rig, "user:", flags) : (struct sunder_str){0},
-            .purpose = much ? (struct sunder_str){0} : long_text(rig, "purpose", flags),
-            .case_id = much ? long_text(rig, "PO-", flags) : (struct sunder_str){0},
+            .principal = much ? rig_long_text(rig, "user:", flags) : (struct sunder_str){0},
+            .purpose = much ? (struct sunder_str){0} : rig_long_text(rig, "purpose", flags),
+            .case_id = much ? rig_long_text(rig, "PO-", flags) : (struct sunder_str){0},
             .duties = duties,
             .duty_count = much ? SUNDER_TASK_DUTIES_MAX : 0,
-            .agents = long_texts(rig, "agent", much ? SUNDER_TASK_AGENTS_MAX : 0),
+            .agents = rig_long_texts(rig, "agent", much ? SUNDER_TASK_AGENTS_MAX : 0),
         };
-        struct sunder_str name = long_text(rig, "task", flags);
+        struct sunder_str name = rig_long_text(rig, "task", flags);
         struct sunder_task back;
         assert_int_equal(sunder_task_get(&rig->state, 3, name, &back), SUNDER_OK);
         assert_false(back.known);
@@ -278,8 +246,8 @@ static struct sunder_edge edge_of(struct rig *rig, uint32_t number)
 {
     static uint16_t duties[SUNDER_TASK_DUTIES_MAX];
     return (struct sunder_edge){
-        .from = long_text(rig, "from", number),
-        .task = number % 2 == 0 ? long_text(rig, "task", number) : (struct sunder_str){0},
+        .from = rig_long_text(rig, "from", number),
+        .task = number % 2 == 0 ? rig_long_text(rig, "task", number) : (struct sunder_str){0},
         .revoked = number % 3 == 0,
         .has_duties = number % 5 == 0,
         .has_expires = number % 7 == 0,
