@@ -27,6 +27,7 @@ FIELDS = {
     "case": {"tenant": "text", "case": "text", "object": "text", "state": "text", "proof": "text"},
     "control": {"tenant": "text", "control": "text", "subject": "text", "proof": "text"},
 }
+TYPES = {"text": str, "time": str, "list": list, "object": dict, "bool": bool}
 REQUIRED = {
     "intent": ("tool", "action"), "observed": ("tool", "action"), "outcome": ("intent", "result"),
     "task": ("task", "state"), "delegation": ("from", "to"), "case": ("state",), "control": ("control",),
@@ -49,9 +50,8 @@ class Event:
     def __init__(self, kind, id_, source, data):
         self.kind, self.id, self.source, self.data = kind, id_, source, data
         self.fields, self.problems, self.inexact = {}, set(), set()
-
-    def get(self, name):
-        return self.fields.get(name)
+        self.get = self.fields.get
+        self.arguments = None  # `args` as conditions see them, once one has asked.
 
     def first_problem(self):
         return min(self.problems)
@@ -134,8 +134,7 @@ def _member(event, name, type_, limits):
     if type_ == "decimal":
         _decimal(event, name, value, limits)
         return
-    wanted = {"text": str, "time": str, "list": list, "object": dict, "bool": bool}[type_]
-    ok = isinstance(value, wanted)
+    ok = isinstance(value, TYPES[type_])
     if ok and type_ == "list":
         ok = all(isinstance(item, str) for item in value)
     if ok and type_ == "time":

@@ -304,7 +304,7 @@ class History:
         return Dec(sum(max(0, fact.act.amount or 0) for fact in self.facts))
 
     def agents(self):
-        return sorted({fact.act.agent for fact in self.facts}, key=lambda name: name.encode())
+        return sorted({fact.act.agent for fact in self.facts}, key=str.encode)
 
     def since(self, length):
         nanos = need(length, Duration).nanos

@@ -135,7 +135,8 @@ class PolicyMaker:
         policy["rules"] = [self.rule(index) for index in range(rng.randint(2, 8))]
         if self.tables:
             policy["rates"] = self.tables
-        return yaml.safe_dump(policy, sort_keys=False, allow_unicode=True, width=200)
+        return yaml.dump(policy, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True,
+                         width=200)
 
     def head(self, policy):
         """Keys of the head that need the catalogue's duties."""

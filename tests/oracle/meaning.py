@@ -54,8 +54,9 @@ class Context:
             micro = self.event.get(name + "_micro")
             return None if micro is None else Dec(micro)
         if name == "args":
-            value = self.event.get("args")
-            return None if value is None else argument(value)
+            if self.event.arguments is None and self.event.get("args") is not None:
+                self.event.arguments = argument(self.event.get("args"))
+            return self.event.arguments
         if name == "labels":
             return (self.event.get("labels") or []) if self.labels is None else self.labels
         if name == "object":
@@ -352,7 +353,7 @@ def leave_out(act, policy):
     """Only so much of keys and values of rules is kept, rule by rule in byte order of their names (Readings, 15)."""
     used = 0
     for name in sorted(set(act.rule_keys) | set(act.measure_texts) | {rule.name for rule in policy.rules},
-                       key=lambda name: name.encode()):
+                       key=str.encode):
         used += sum(4 + len(kept[name].encode()) for kept in (act.rule_keys, act.measure_texts) if name in kept)
         if used > policy.limits["INTENT_RULE_TEXTS_MAX"]:
             act.left_out.add(name)

@@ -132,10 +132,12 @@ def key_of(value):
 
 
 def has_key(map_, key):
-    return any(key_of(one) == key_of(key) for one in map_)
+    return isinstance(key, str) and key in map_ or any(key_of(one) == key_of(key) for one in map_)
 
 
 def at_key(map_, key):
+    if isinstance(key, str) and key in map_:
+        return read(map_[key])
     for one, value in map_.items():
         if key_of(one) == key_of(key):
             return read(value)

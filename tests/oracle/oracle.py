@@ -7,6 +7,7 @@ Reads CloudEvents as NDJSON and writes the records of the decisions topic withou
 import argparse
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -86,7 +87,9 @@ class Oracle:
             return
         domain_name = tenant_name if values == [tenant_name] else "|".join(values)
         tenant = self._tenant(tenant_name)
-        domain = tenant.domains.setdefault(domain_name, Domain(tenant, domain_name))
+        if domain_name not in tenant.domains:
+            tenant.domains[domain_name] = Domain(tenant, domain_name)
+        domain = tenant.domains[domain_name]
         if event.kind in COPIED:
             tenant.move(timestamp)
         domain.move(timestamp)
@@ -94,7 +97,9 @@ class Oracle:
         self._decide(event, tenant, domain, place, raw)
 
     def _tenant(self, name):
-        return self.tenants.setdefault(name, Tenant(name))
+        if name not in self.tenants:
+            self.tenants[name] = Tenant(name)
+        return self.tenants[name]
 
     def _everywhere(self, event, tenant, spot, raw):
         """A copied kind under finer domains: every partition judges it from the same state and records the same."""
@@ -269,7 +274,7 @@ class Oracle:
         seen = domain.credentials.setdefault(act.credential, [])
         if act.agent in seen:
             return []
-        others = sorted(seen[:self.limits["CREDENTIAL_AGENTS_MAX"]], key=lambda name: name.encode())
+        others = sorted(seen[:self.limits["CREDENTIAL_AGENTS_MAX"]], key=str.encode)
         seen.append(act.agent)
         first = {name: min((fact for fact in domain.facts.by_subject.get(name, [])
                             if fact.act.agent == name and fact.act.credential == act.credential),
@@ -325,7 +330,7 @@ class Oracle:
         return [(rule.name, reason("context_missing", field, rule=rule.name, mode="shadow")
                  | ({"tags": rule.tags} if rule.tags else {}))
                 for rule in self.policy.rules if rule.mode == "shadow"
-                for field in sorted(act.missing.get(rule.name, ()), key=lambda one: one.encode())]
+                for field in sorted(act.missing.get(rule.name, ()), key=str.encode)]
 
     def _context(self, event, act, derived, tenant, domain):
         """Stage 6."""
@@ -499,7 +504,7 @@ class Oracle:
                 found |= act.missing.get(rule.name, set())
                 if rule.name in act.negative | act.unaddable:
                     found.add(f"{rule.name}:{rule.text}")
-        return sorted(found, key=lambda one: one.encode())
+        return sorted(found, key=str.encode)
 
     def _saturate(self, act, domain):
         for key, facts in self._binding(act, domain):
@@ -653,10 +658,13 @@ def lines_of(raw):
     return list(enumerate(line for line in raw.split(b"\n") if line.strip()))
 
 
+PARTITION = re.compile(rb'"sunderpartition"\s*:\s*([0-9]+)')
+
+
 def partitions_of(lines, limits):
     highest = 0
     for _, line in lines:
-        if b"sunderpartition" in line:
+        if any(int(number) > highest for number in PARTITION.findall(line)):
             try:
                 highest = max(highest, placement(read(line, limits))[0])
             except Refused:

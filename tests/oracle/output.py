@@ -49,7 +49,7 @@ def claimed_objects(event):
 
 
 def by_bytes(items):
-    return sorted(set(items), key=lambda item: item.encode("utf-8"))
+    return sorted(set(items), key=str.encode)
 
 
 def described(event, act, digest):

@@ -1,4 +1,5 @@
 """The policy as the oracle sees it: a few plain objects, no index."""
+import functools
 import re
 
 import yaml
@@ -42,6 +43,7 @@ class Entry:
         return matches(self.tool, tool) and matches(self.action, action)
 
 
+@functools.lru_cache(maxsize=4096)
 def matches(pattern, text):
     """`*` stands for the rest of one dot-separated segment (S41)."""
     ours, theirs = pattern.split("."), text.split(".")
@@ -143,7 +145,7 @@ class Rule:
 
 class Policy:
     def __init__(self, text, limits):
-        raw = yaml.load(text, Loader=yaml.BaseLoader) or {}
+        raw = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)) or {}
         self.limits = limits
         self.domain = listed(raw.get("domain", "tenant"))
         require = raw.get("require")
@@ -154,6 +156,7 @@ class Policy:
         self.rates = raw.get("rates") or {}
         self.horizon = duration(raw["horizon"]) if "horizon" in raw else limits["HORIZON_MS_DEFAULT"]
         self.catalogue = [Entry(entry) for entry in raw.get("catalogue") or []]
+        self.causing = [entry for entry in self.catalogue if entry.causes]
         rules = [Rule(rule, raw.get("approvals")) for rule in raw.get("rules") or []]
         rules.sort(key=lambda rule: rule.name.encode("utf-8"))
         self.rules = [rule for rule in rules if rule.mode != "off"]
@@ -181,7 +184,7 @@ class Policy:
         """What duties cause, and what that causes (S23)."""
         found, grown = set(), True
         while grown:
-            more = {cause for entry in self.catalogue if entry.duty in found | set(duties) for cause in entry.causes}
+            more = {cause for entry in self.causing if entry.duty in found | set(duties) for cause in entry.causes}
             grown = not more <= found
             found |= more
         return found

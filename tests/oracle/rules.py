@@ -66,7 +66,7 @@ def separation(rule, act, domain, excused):
                         if element not in first or fact.order < first[element].order:
                             first[element] = fact
             if len(set(here) | set(first)) > rule.at_most and not excused(party, key):
-                rest = sorted((element for element in first if element not in here), key=lambda e: e.encode())
+                rest = sorted((element for element in first if element not in here), key=str.encode)
                 yield Firing(party[0], key, {"evidence": evidence([(first[element], element) for element in rest])})
 
 

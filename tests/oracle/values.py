@@ -1,15 +1,17 @@
 """Values the oracle is made of: exact decimals, times, identifiers, canonical JSON, homes."""
-import decimal
-import hashlib
 import base64
+import datetime
+import decimal
+import functools
+import hashlib
 import json
 import re
-import datetime
 
 MICRO = 10 ** 6
 INT64_MIN, INT64_MAX = -2 ** 63, 2 ** 63 - 1
 
 
+@functools.lru_cache(maxsize=None)
 def read_limits(path):
     """Bounds from limits.h, read as text: {name without SUNDER_: int}."""
     with open(path, encoding="utf-8") as file:
@@ -36,6 +38,7 @@ class TooLong(Exception):
 DECIMAL = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_decimal(text, chars_max=64):
     """(unscaled int, scale >= 0) without trailing zeros: the exact value is unscaled / 10**scale."""
     match = DECIMAL.fullmatch(text)
@@ -111,6 +114,7 @@ IDENTIFIER = re.compile(rb"[A-Za-z0-9._~:/@+=#%-]{1,256}")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
+@functools.lru_cache(maxsize=4096)
 def is_identifier(text):
     """S42."""
     if not IDENTIFIER.fullmatch(text.encode("utf-8")):
@@ -122,6 +126,7 @@ def is_identifier(text):
     return not any(segment in (".", "..") for segment in rest.split("/"))
 
 
+@functools.lru_cache(maxsize=4096)
 def number_es6(text):
     """A JSON number as RFC 8785 writes it."""
     value = float(text)
@@ -152,20 +157,16 @@ quoted = json.encoder.encode_basestring  # As RFC 8785 writes a string.
 
 def canonical(value):
     """RFC 8785 text of a parsed JSON value."""
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
     if isinstance(value, str):
         return quoted(value)
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     if isinstance(value, Num):
         return number_es6(value.text)
     if isinstance(value, list):
-        return "[" + ",".join(canonical(item) for item in value) + "]"
-    names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-    return "{" + ",".join(quoted(name) + ":" + canonical(value[name]) for name in names) + "}"
+        return "[" + ",".join([canonical(item) for item in value]) + "]"
+    names = sorted(value, key=None if all(map(str.isascii, value)) else lambda name: name.encode("utf-16-be"))
+    return "{" + ",".join([quoted(name) + ":" + canonical(value[name]) for name in names]) + "}"
 
 
 def digest_text(raw):
@@ -219,7 +220,7 @@ def _constant(_):
 
 DECODER = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_float=Num, parse_int=Num, parse_constant=_constant, strict=True)
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE, ESCAPED = re.compile("[\ud800-\udfff]"), re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _depth(value):
@@ -251,8 +252,9 @@ def parse_json(raw, limits):
         raise Refused("limit_reached") from None
     except ValueError:
         raise Refused("malformed") from None
-    if _depth(value) > limits["EVENT_DEPTH_MAX"]:
+    depth = limits["EVENT_DEPTH_MAX"]
+    if text.count("{") + text.count("[") > depth and _depth(value) > depth:
         raise Refused("limit_reached")
-    if "\\" in text and _has_surrogate(value):
+    if ESCAPED.search(text) and _has_surrogate(value):
         raise Refused("malformed")
     return value

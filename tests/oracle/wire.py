@@ -13,12 +13,12 @@ class Raw:
 
 
 def dump(value):
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, Raw):
         return value.text
     if isinstance(value, dict):
-        return "{" + ",".join(quoted(name) + ":" + dump(item) for name, item in value.items()) + "}"
+        return "{" + ",".join([quoted(name) + ":" + dump(item) for name, item in value.items()]) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(dump(item) for item in value) + "]"
-    if isinstance(value, str):
-        return quoted(value)
+        return "[" + ",".join([dump(item) for item in value]) + "]"
     return "null" if value is None else str(value).lower()
