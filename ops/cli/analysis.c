@@ -97,6 +97,107 @@ static void whole_make(struct sunder_analysis *analysis, struct sunder_sim *sim)
     free(skip);
 }
 
+static const struct sunder_analysis_unseen UNSEEN[SUNDER_UNSEEN_COUNT] = {
+    [SUNDER_UNSEEN_SEQUENCE] = {.kind = "sequence",
+        .one = "sequence",
+        .many = "sequences",
+        .text = "who can still complete its steps; what is called open may be stopped by it"},
+    [SUNDER_UNSEEN_LIMIT] = {.kind = "limit",
+        .one = "limit",
+        .many = "limits",
+        .text = "what it counted before; what is called open may be stopped by it"},
+    [SUNDER_UNSEEN_GATE] = {.kind = "gate",
+        .one = "gate",
+        .many = "gates",
+        .text = "other values than the few that were tried; what is called open may need a person "
+                "then"},
+    [SUNDER_UNSEEN_CONDITION] = {.kind = "condition",
+        .one = "condition",
+        .many = "conditions",
+        .text = "other values than the few that were tried; what is called open may be stopped by "
+                "it then"},
+    [SUNDER_UNSEEN_SCOPE] = {.kind = "scope",
+        .one = "scope that only watches",
+        .many = "scopes that only watch",
+        .text = "whom it matches; what is called refused passes there"},
+    [SUNDER_UNSEEN_WHEN] = {.kind = "when",
+        .one = "entry of the catalogue with `when`",
+        .many = "entries of the catalogue with `when`",
+        .text = "acts for which it is false; each entry was taken to hold"},
+    [SUNDER_UNSEEN_EXCEPT] = {.kind = "except",
+        .one = "rule with `except`",
+        .many = "rules with `except`",
+        .text = "those who are excepted; what is called refused passes for them"},
+    [SUNDER_UNSEEN_OFF] = {.kind = "off",
+        .one = "rule that is off",
+        .many = "rules that are off",
+        .text = "what it would refuse"},
+};
+
+static void unseen_add(
+    struct sunder_analysis *analysis, enum sunder_unseen kind, struct sunder_str name)
+{
+    struct sunder_analysis_unseen *unseen = &analysis->unseen[kind];
+    unseen->count += 1;
+    struct sunder_str *names =
+        realloc(unseen->names, (unseen->name_count + 1) * sizeof(*unseen->names));
+    if (names != NULL && name.at != NULL) { /* Without its name it is counted at least. */
+        names[unseen->name_count++] = name;
+    }
+    unseen->names = names == NULL ? unseen->names : names;
+}
+
+static void unseen_rule(struct sunder_analysis *analysis, const struct sunder_doc *rule)
+{
+    static const struct {
+        const char *kind;
+        enum sunder_unseen unseen;
+    } KINDS[] = {{"sequence", SUNDER_UNSEEN_SEQUENCE},
+        {"limit", SUNDER_UNSEEN_LIMIT},
+        {"gate", SUNDER_UNSEEN_GATE},
+        {"condition", SUNDER_UNSEEN_CONDITION}};
+    struct sunder_str kind;
+    struct sunder_str name;
+    if (!sunder_doc_rule(rule, &kind, &name)) {
+        return;
+    }
+    if (sunder_str_equal(sunder_doc_member_text(rule, "mode"), SUNDER_STR("off"))) {
+        unseen_add(analysis, SUNDER_UNSEEN_OFF, name);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        if (sunder_str_equal(kind, sunder_str_of(KINDS[i].kind))) {
+            unseen_add(analysis, KINDS[i].unseen, name);
+        }
+    }
+    if (sunder_doc_member(rule, "except") != NULL) {
+        unseen_add(analysis, SUNDER_UNSEEN_EXCEPT, name);
+    }
+}
+
+static void unseen_find(struct sunder_analysis *analysis)
+{
+    memcpy(analysis->unseen, UNSEEN, sizeof(UNSEEN));
+    const struct sunder_doc *rules = sunder_doc_member(analysis->root, "rules");
+    for (uint32_t i = 0; rules != NULL && i < rules->count; i++) {
+        unseen_rule(analysis, &rules->items[i]);
+    }
+    for (uint32_t i = 0; i < analysis->policy->scopes.count; i++) {
+        if (analysis->policy->scopes.at[i].mode != SUNDER_SCOPE_ENFORCE) {
+            unseen_add(analysis,
+                SUNDER_UNSEEN_SCOPE,
+                sunder_expr_source(analysis->policy->scopes.at[i].match));
+        }
+    }
+    const struct sunder_doc *catalogue = sunder_doc_member(analysis->root, "catalogue");
+    for (uint32_t i = 0; catalogue != NULL && i < catalogue->count; i++) {
+        if (sunder_doc_member(&catalogue->items[i], "when") != NULL) {
+            unseen_add(
+                analysis, SUNDER_UNSEEN_WHEN, sunder_doc_member_text(&catalogue->items[i], "duty"));
+        }
+    }
+}
+
 bool sunder_analysis_make(
     struct sunder_sim *sim, const struct sunder_doc *root, struct sunder_analysis *ret_analysis)
 {
@@ -117,6 +218,7 @@ bool sunder_analysis_make(
     duties_make(ret_analysis, sim);
     processes_make(ret_analysis, sim);
     whole_make(ret_analysis, sim);
+    unseen_find(ret_analysis);
     return !sunder_sim_broken(sim);
 }
 
@@ -126,6 +228,9 @@ void sunder_analysis_destroy(struct sunder_analysis *analysis)
     free(analysis->processes);
     free(analysis->duties);
     free(analysis->blinds);
+    for (uint32_t i = 0; i < SUNDER_UNSEEN_COUNT; i++) {
+        free(analysis->unseen[i].names);
+    }
 }
 
 uint32_t sunder_analysis_open(const struct sunder_analysis *analysis)

@@ -31,9 +31,39 @@ struct sunder_analysis_process {
     struct sunder_possible found;
 };
 
+/* What the analysis passes over: it finds out about separations, and about the acts of the catalogue as its conditions make them. */
+enum sunder_unseen {
+    SUNDER_UNSEEN_SEQUENCE,
+    SUNDER_UNSEEN_LIMIT,
+    SUNDER_UNSEEN_GATE,
+    SUNDER_UNSEEN_CONDITION,
+    SUNDER_UNSEEN_SCOPE,
+    SUNDER_UNSEEN_WHEN,
+    SUNDER_UNSEEN_EXCEPT,
+    SUNDER_UNSEEN_OFF,
+    SUNDER_UNSEEN_COUNT
+};
+
+/* names  of rules, or tool/action of entries; empty where there are none to tell. one, many, text: static. */
+struct sunder_analysis_unseen {
+    const char *kind;
+    const char *one;
+    const char *many;
+    const char *text;
+    uint32_t count;
+    struct sunder_str *names;
+    uint32_t name_count;
+};
+
+#define SUNDER_ANALYSIS_TRIED                                                                      \
+    "tried were acts without a past, a second apart, amounts of " SUNDER_SIM_AMOUNT_SMALL          \
+    " and " SUNDER_SIM_AMOUNT_LARGE ", confidence " SUNDER_SIM_CONFIDENCE                          \
+    ", every text under args `" SUNDER_SIM_ARGUMENT "`: with others it may pass or be refused"
+
 /* duties     those that nobody can perform, or only with people
  * processes  every chain of `requires`
- * whole      everything in one case, each duty by a party of its own */
+ * whole      everything in one case, each duty by a party of its own
+ * unseen     what the policy has beside that, by enum sunder_unseen */
 struct sunder_analysis {
     const struct sunder_doc *root;
     const struct sunder_policy *policy;
@@ -48,6 +78,7 @@ struct sunder_analysis {
     bool whole;
     uint32_t whole_stuck;
     struct sunder_sim_result whole_result;
+    struct sunder_analysis_unseen unseen[SUNDER_UNSEEN_COUNT];
 };
 
 /* Tries everything. False: the engine failed, or no memory; told on stderr. */

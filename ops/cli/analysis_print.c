@@ -78,6 +78,16 @@ static void teams_text(FILE *out, const struct sunder_outcome *outcome, bool com
     fputs(any ? "\n" : "", out);
 }
 
+/* Two amounts are tried; what lies between them is not known. */
+static void amount_text(FILE *out, const struct sunder_way *way)
+{
+    if (way->small) {
+        fputs(", with an amount of " SUNDER_SIM_AMOUNT_SMALL " (with " SUNDER_SIM_AMOUNT_LARGE
+              " it is refused, or needs a person)",
+            out);
+    }
+}
+
 static void ways_text(
     FILE *out, const struct sunder_analysis *analysis, const struct sunder_outcome *outcome)
 {
@@ -88,8 +98,8 @@ static void ways_text(
     teams_text(out, outcome, false, SUNDER_TEAM_COUNT);
     if (closest < SUNDER_TEAM_STRANGERS) {
         const struct sunder_way *way = &outcome->ways[closest];
-        fprintf(
-            out, "    OPEN to %s%s", TEAMS[closest].text, way->small ? ", in small amounts" : "");
+        fprintf(out, "    OPEN to %s", TEAMS[closest].text);
+        amount_text(out, way);
         if (way->approvals[0] != '\0') {
             fprintf(out, ", if a person lets %s pass", way->approvals);
         }
@@ -105,9 +115,10 @@ static void ways_text(
             SUNDER_ANALYZE_PARTIES_MAX);
         return;
     }
+    fprintf(out, "    takes %" PRIu32 " parties with nothing in common", outcome->parties);
+    amount_text(out, strangers);
     fprintf(out,
-        "    takes %" PRIu32 " parties with nothing in common%s%s\n",
-        outcome->parties,
+        "%s%s\n",
         strangers->approvals[0] != '\0' ? ", and a person who lets pass " : "",
         strangers->approvals);
     way_text(out, analysis, outcome, SUNDER_TEAM_STRANGERS);
@@ -203,11 +214,36 @@ static void processes_text(const struct sunder_analysis *analysis, FILE *out)
     }
 }
 
+static void names_write(FILE *out, const struct sunder_analysis_unseen *unseen)
+{
+    const char *separator = " (";
+    for (uint32_t i = 0; i < unseen->name_count; i++, separator = ", ") {
+        fprintf(out, "%s%.*s", separator, TEXT(unseen->names[i]));
+    }
+    fputs(unseen->name_count > 0 ? ")" : "", out);
+}
+
+static void unseen_text(const struct sunder_analysis *analysis, FILE *out)
+{
+    fputs("\nnot looked at\n", out);
+    for (uint32_t i = 0; i < SUNDER_UNSEEN_COUNT; i++) {
+        const struct sunder_analysis_unseen *unseen = &analysis->unseen[i];
+        if (unseen->count > 0) {
+            const char *word = unseen->count == 1 ? unseen->one : unseen->many;
+            fprintf(out, "    %" PRIu32 " %s", unseen->count, word);
+            names_write(out, unseen);
+            fprintf(out, ": %s\n", unseen->text);
+        }
+    }
+    fputs("    " SUNDER_ANALYSIS_TRIED "\n", out);
+}
+
 void sunder_analysis_text(const struct sunder_analysis *analysis, FILE *out)
 {
     outcomes_text(analysis, out);
     duties_text(analysis, out);
     processes_text(analysis, out);
+    unseen_text(analysis, out);
 }
 
 /* --- JSON --- */
@@ -221,7 +257,10 @@ static void member(FILE *out, const char *name, struct sunder_str text)
 static void way_json(
     FILE *out, const struct sunder_analysis *analysis, const struct sunder_way *way)
 {
-    fprintf(out, "\"small_amounts\":%s,", way->small ? "true" : "false");
+    member(out,
+        "amount",
+        sunder_str_of(way->small ? SUNDER_SIM_AMOUNT_SMALL : SUNDER_SIM_AMOUNT_LARGE));
+    fputc(',', out);
     member(out, "approvals", sunder_str_of(way->approvals));
     fputs(",\"steps\":[", out);
     for (uint32_t i = 0; i < way->step_count; i++) {
@@ -287,6 +326,28 @@ static void possible_json(FILE *out, bool possible, const struct sunder_sim_resu
     fputs("]}", out);
 }
 
+static void unseen_json(const struct sunder_analysis *analysis, FILE *out)
+{
+    const char *separator = "";
+    for (uint32_t i = 0; i < SUNDER_UNSEEN_COUNT; i++) {
+        const struct sunder_analysis_unseen *unseen = &analysis->unseen[i];
+        if (unseen->count == 0) {
+            continue;
+        }
+        fprintf(
+            out, "%s{\"kind\":\"%s\",\"count\":%" PRIu32, separator, unseen->kind, unseen->count);
+        fputs(",\"names\":[", out);
+        for (uint32_t k = 0; k < unseen->name_count; k++) {
+            fputs(k == 0 ? "" : ",", out);
+            sunder_cli_json_string(out, unseen->names[k]);
+        }
+        fputs("],", out);
+        member(out, "text", sunder_str_of(unseen->text));
+        fputc('}', out);
+        separator = ",";
+    }
+}
+
 void sunder_analysis_json(const struct sunder_analysis *analysis, FILE *out)
 {
     fputc('{', out);
@@ -317,5 +378,9 @@ void sunder_analysis_json(const struct sunder_analysis *analysis, FILE *out)
     }
     fputs("],\"whole\":{\"all\":true", out);
     possible_json(out, analysis->whole, &analysis->whole_result);
+    fputs(",\"not_looked_at\":[", out);
+    unseen_json(analysis, out);
+    fputs("],", out);
+    member(out, "tried", SUNDER_STR(SUNDER_ANALYSIS_TRIED));
     fputs("}\n", out);
 }

@@ -26,7 +26,7 @@ struct sunder_way_step {
 
 /* How a team completes an outcome.
  * complete   it does; else the rest is empty
- * small      with small amounts only
+ * small      with SUNDER_SIM_AMOUNT_SMALL only; else with SUNDER_SIM_AMOUNT_LARGE
  * approvals  rules that a person must let pass on the way */
 struct sunder_way {
     bool complete;

@@ -319,7 +319,10 @@ static const struct sunder_cli_command COMMANDS[] = {
             "and "
             "a very large amount, at most 8 acts and 4 parties. What it calls open was done. What "
             "it "
-            "does not find may still exist.\n\ncoverage reads decisions (-: stdin), as replay and "
+            "does not find may still exist. At the end it tells what of this policy it did not "
+            "look "
+            "at: sequences, limits, scopes that only watch, ...\n\ncoverage reads decisions (-: "
+            "stdin), as replay and "
             "tail "
             "write them.",
         .options = POLICY_OPTIONS,

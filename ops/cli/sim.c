@@ -107,7 +107,11 @@ static void args_write(FILE *out, const char *text, size_t len)
             continue;
         }
         bool summed = i >= 5 && memcmp(text + i - 5, "sum: ", 5) == 0;
-        fprintf(out, "%s\"%.*s\":%s", first ? "" : ",", TEXT(name), summed ? "1" : "\"x\"");
+        fprintf(out,
+            "%s\"%.*s\":%s",
+            first ? "" : ",",
+            TEXT(name),
+            summed ? "1" : "\"" SUNDER_SIM_ARGUMENT "\"");
         first = false;
     }
 }
@@ -376,11 +380,11 @@ static void line_write(struct sunder_sim *sim,
     fprintf(out,
         ",\"task\":\"%s\",\"purpose\":\"%.*s\",\"object\":\"%.*so\",\"case\":\"c\",\"amount\":\"%"
         "s\","
-        "\"currency\":\"%.*s\",\"confidence\":\"1\",\"args\":{%s}}}",
+        "\"currency\":\"%.*s\",\"confidence\":\"" SUNDER_SIM_CONFIDENCE "\",\"args\":{%s}}}",
         party->task,
         TEXT(purpose.len > 0 ? purpose : SUNDER_STR("work")),
         TEXT(object.len > 0 ? object : SUNDER_STR("")),
-        sim->small ? "0.01" : "1000000",
+        sim->small ? SUNDER_SIM_AMOUNT_SMALL : SUNDER_SIM_AMOUNT_LARGE,
         TEXT(currency_of(sim)),
         sim->args);
     sim->serial += 1;

@@ -12,6 +12,12 @@
 #define SUNDER_SIM_NAME_MAX 80
 #define SUNDER_SIM_BLOCKERS_MAX 8
 
+/* What an act says of itself, where its catalogue entry says nothing. */
+#define SUNDER_SIM_AMOUNT_SMALL "0.01"
+#define SUNDER_SIM_AMOUNT_LARGE "1000000"
+#define SUNDER_SIM_CONFIDENCE "1"
+#define SUNDER_SIM_ARGUMENT "any-value"
+
 /* Who acts. Empty: nobody. */
 struct sunder_sim_party {
     char agent[SUNDER_SIM_NAME_MAX];
