@@ -133,6 +133,19 @@ const struct sunder_expr_span *sunder_expr_conjuncts(
     return expr->of.conjuncts.at;
 }
 
+const struct sunder_expr_lack *sunder_expr_lacks(
+    const struct sunder_expr *expr, uint32_t *ret_count)
+{
+    *ret_count = expr->of.lacks.count;
+    return expr->of.lacks.at;
+}
+
+bool sunder_expr_is_inexact(const struct sunder_expr *expr, uint32_t *ret_offset)
+{
+    *ret_offset = expr->of.inexact_offset;
+    return expr->of.inexact;
+}
+
 static const char *to_value(const struct sunder_cel_value *from,
     struct sunder_arena *arena,
     struct sunder_value *ret_value);

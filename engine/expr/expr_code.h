@@ -125,5 +125,13 @@ struct expr_spans {
     const struct sunder_expr_span *at;
     uint32_t count;
 };
+struct expr_lacks {
+    const struct sunder_expr_lack *at;
+    uint32_t count;
+};
 struct expr_guards expr_find_guards(struct expr_compile *c, const struct expr_node *root);
 struct expr_spans expr_find_conjuncts(struct expr_compile *c, const struct expr_node *root);
+/* expr_lacks.c */
+struct expr_lacks expr_find_lacks(struct expr_compile *c, const struct expr_node *root);
+/* The first `double(...)` of what may be money; NULL: there is none. */
+const struct expr_node *expr_find_inexact(const struct expr_node *root);

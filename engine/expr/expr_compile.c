@@ -85,6 +85,12 @@ void expr_compile_all(
         ret_compiled->field = field ? (enum sunder_field)root->slot : SUNDER_FIELD_COUNT;
         ret_compiled->guards = expr_find_guards(c, root);
         ret_compiled->conjuncts = expr_find_conjuncts(c, root);
+        if (c->schema->policy) {
+            const struct expr_node *inexact = expr_find_inexact(root);
+            ret_compiled->lacks = expr_find_lacks(c, root);
+            ret_compiled->inexact = inexact != NULL;
+            ret_compiled->inexact_offset = inexact == NULL ? 0 : inexact->start;
+        }
         expr_generate(c, root, &ret_compiled->program);
     }
     ret_compiled->source = c->source;

@@ -11,6 +11,9 @@ struct expr_compiled {
     struct sunder_expr_cost cost;
     struct expr_guards guards;
     struct expr_spans conjuncts;
+    struct expr_lacks lacks;
+    bool inexact; /* At this offset: */
+    uint32_t inexact_offset;
     sunder_field_set reads;
     enum sunder_field field; /* The expression is just this one; COUNT: it is more. */
     const struct expr_type *type;

@@ -37,6 +37,24 @@ struct sunder_expr_cost {
 };
 const struct sunder_expr_cost *sunder_expr_cost(const struct sunder_expr *expr);
 
+/* A field whose absence makes the expression err, or may: no `has(...)` beside it sees to it. Fields that no event lacks are
+ * among them.
+ *   path    as the author names it: `amount`, `args.to`; field is ARGS then
+ *   offset  of the first place that reads it */
+struct sunder_expr_lack {
+    enum sunder_field field;
+    uint32_t offset;
+    struct sunder_str path;
+};
+#define SUNDER_EXPR_LACKS_MAX 16 /* Further ones are not told. */
+
+/* In source order, each path once. */
+const struct sunder_expr_lack *sunder_expr_lacks(
+    const struct sunder_expr *expr, uint32_t *ret_count);
+
+/* Whether `double(...)` makes something inexact of what may be money: an amount, a sum of the history, an argument. */
+bool sunder_expr_is_inexact(const struct sunder_expr *expr, uint32_t *ret_offset);
+
 /* The operands of the outermost `&&`, or the whole: bytes of the source. Each compiles alone, so that a tool can tell its value. */
 struct sunder_expr_span {
     uint32_t offset;

@@ -408,6 +408,7 @@ void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root
     check_rates(c);
     check_places(c);
     policy_check_flow(c);
+    policy_check_lacks(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
         POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
     }

@@ -31,6 +31,8 @@ void policy_compile_history(
 void policy_check_whole(struct policy_compile *c);
 /* What nothing uses; asked only of a policy without errors, since a wrong rule uses nothing. */
 void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root);
+/* Part of it: conditions that an absent field makes fire, and money that is inexact or counted for ever. policy_lacks.c */
+void policy_check_lacks(struct policy_compile *c);
 
 /* What the expressions of one rule ask, while they are read. */
 struct policy_asking {

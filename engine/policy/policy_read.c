@@ -522,8 +522,7 @@ bool policy_read_duration(
     return true;
 }
 
-/* Where in the file an offset of a scalar's text is; the scalar's start when the text spans lines. */
-static struct sunder_complaint place(const struct sunder_doc *doc, uint32_t offset)
+struct sunder_complaint policy_place(const struct sunder_doc *doc, uint32_t offset)
 {
     struct sunder_complaint at = {.line = doc->line, .column = doc->column};
     uint32_t ahead = doc->quoted ? 1 : 0;
@@ -555,7 +554,7 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     enum sunder_err err = sunder_expr_compile(c->arena, source, &want, &expr, &error);
     c->full = c->full || err == SUNDER_ERR_FULL;
     if (err != SUNDER_OK) {
-        struct sunder_complaint where = place(doc, error.offset);
+        struct sunder_complaint where = policy_place(doc, error.offset);
         POLICY_SAY(c, ERROR, &where, sunder_str_of(error.text));
         return NULL;
     }

@@ -146,6 +146,9 @@ const struct sunder_expr *policy_read_expr(struct policy_compile *c,
     sunder_field_set allowed,
     enum sunder_type wanted);
 
+/* Where in the file an offset of a scalar's text is; the scalar's start when the text spans lines. */
+struct sunder_complaint policy_place(const struct sunder_doc *doc, uint32_t offset);
+
 /* Fields an expression may read in rules, in their keys and values, and in the catalogue. */
 #define POLICY_FIELDS_RULE SUNDER_FIELDS_ALL
 #define POLICY_FIELDS_KEY (POLICY_FIELDS_RULE & ~SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY))

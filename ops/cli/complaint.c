@@ -8,6 +8,9 @@ static const struct {
     const char *code;
 } CODES[] = {
     {"unknown key `", "unknown_key"},
+    {" that lacks `", "absent_field"},
+    {"has no `within`", "counts_for_ever"},
+    {"is not exact", "inexact"},
     {"unknown field `", "unknown_field"},
     {"unknown function `", "unknown_function"},
     {"is not supported by this build yet", "unsupported"},

@@ -348,6 +348,62 @@ static void conjuncts_are_parts_of_the_source(void **state)
     assert_int_equal(spans[0].len, 19);
 }
 
+/* lacks: the paths, each with a blank behind it. */
+static void assert_lacks(const char *source, const char *lacks)
+{
+    uint32_t count = 0;
+    const struct sunder_expr_lack *at = sunder_expr_lacks(compiled(source), &count);
+    char text[512] = "";
+    for (uint32_t i = 0; i < count; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof(text) - used, "%.*s ", (int)at[i].path.len, at[i].path.at);
+    }
+    assert_string_equal(text, lacks);
+}
+
+static void a_field_that_nothing_guards_is_told(void **state)
+{
+    (void)state;
+    assert_lacks("amount > 1.0 && amount < 9.0", "amount ");
+    assert_lacks("args.to == 'x' || args.cc == 'y'", "args.to args.cc ");
+    assert_lacks("args['to'] == 'x'", "args.to ");
+    assert_lacks("args.a.b.c == 1", "args.a ");
+    assert_lacks("has(args.a.b)", "args.a ");
+    assert_lacks("task.purpose == 'x' && size(args) > 2", "task.purpose args ");
+    assert_lacks("args.lines.all(l, l.price < 5)", "args.lines ");
+    assert_lacks("has(args.cc) && args.to == 'x'", "args.to ");
+    assert_lacks("has(args.to) || args.to == 'x'", "args.to ");
+    assert_lacks("!(has(amount) || amount > 1.0)", "amount ");
+    assert_lacks("has(amount) ? confidence > 0.5 : amount > 1.0", "confidence amount ");
+}
+
+static void a_guarded_field_is_not_told(void **state)
+{
+    (void)state;
+    assert_lacks("has(amount) && amount > 1.0", "");
+    assert_lacks("amount > 1.0 && has(amount)", "");
+    assert_lacks("!has(args.to) || args.to == 'x'", "");
+    assert_lacks("!(has(args.to) && args.to == 'x')", "");
+    assert_lacks("has(args.to) && (args.to.contains('y') || !args.to.endsWith('x'))", "");
+    assert_lacks("has(args.a) && has(args.a.b) && args.a.b == 1", "");
+    assert_lacks("'to' in args && has(args) && args.to == 'x'", "");
+    assert_lacks("has(amount) ? amount > 1.0 : !has(confidence) || confidence > 0.5", "");
+    assert_lacks("!has(amount) ? 2 > 1 : amount > 1.0", "");
+    assert_lacks("has(task.purpose) && task.purpose == 'x'", "");
+}
+
+static void a_double_of_money_is_inexact(void **state)
+{
+    (void)state;
+    uint32_t offset = 0;
+    assert_true(sunder_expr_is_inexact(compiled("depth > 1 && double(amount) > 2.5"), &offset));
+    assert_int_equal(offset, 13);
+    assert_true(sunder_expr_is_inexact(compiled("double(args.total) > 2.5"), &offset));
+    assert_true(sunder_expr_is_inexact(compiled("double(history.sum(amount)) > 2.5"), &offset));
+    assert_false(sunder_expr_is_inexact(compiled("double(depth) > 2.5"), &offset));
+    assert_false(sunder_expr_is_inexact(compiled("amount > 2.5"), &offset));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +420,9 @@ int main(void)
         cmocka_unit_test(what_need_not_hold_is_no_guard),
         cmocka_unit_test(the_cost_names_its_dearest_parts),
         cmocka_unit_test(conjuncts_are_parts_of_the_source),
+        cmocka_unit_test(a_field_that_nothing_guards_is_told),
+        cmocka_unit_test(a_guarded_field_is_not_told),
+        cmocka_unit_test(a_double_of_money_is_inexact),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }

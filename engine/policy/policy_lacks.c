@@ -1,0 +1,181 @@
+/* Fields that an act may lack and a condition reads all the same; limits that never forget; doubles that are money. */
+#include "engine/expr/expr_facts.h"
+#include "engine/policy/policy_parts.h"
+
+#define S SUNDER_STR
+
+/* What every act has. */
+#define ALWAYS                                                                                     \
+    (SUNDER_FIELD_BIT(SUNDER_FIELD_TENANT) | SUNDER_FIELD_BIT(SUNDER_FIELD_AGENT) |                \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_PRINCIPAL) | SUNDER_FIELD_BIT(SUNDER_FIELD_DELEGATION) |     \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_DEPTH) | SUNDER_FIELD_BIT(SUNDER_FIELD_TOOL) |               \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_ACTION) | SUNDER_FIELD_BIT(SUNDER_FIELD_DUTY) |              \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_DUTIES) | SUNDER_FIELD_BIT(SUNDER_FIELD_LABELS) |            \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_NOW) | SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY))
+
+/* What `require` may ask for. */
+#define REQUIRABLE                                                                                 \
+    (SUNDER_FIELD_BIT(SUNDER_FIELD_TASK) | SUNDER_FIELD_BIT(SUNDER_FIELD_PURPOSE) |                \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_CASE) | SUNDER_FIELD_BIT(SUNDER_FIELD_OBJECT) |              \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT) | SUNDER_FIELD_BIT(SUNDER_FIELD_CURRENCY) |          \
+        SUNDER_FIELD_BIT(SUNDER_FIELD_CONFIDENCE) | SUNDER_FIELD_BIT(SUNDER_FIELD_CREDENTIAL))
+
+/* What every act that only this entry matches has: the policy requires or gives it. */
+static sunder_field_set fields_of(
+    const struct policy_compile *c, const struct sunder_catalogue_entry *entry)
+{
+    const struct sunder_policy *policy = c->policy;
+    uint16_t duty = entry->duty.value;
+    const struct sunder_effects *effects = policy->effects == NULL ? NULL : &policy->effects[duty];
+    bool tier = entry->tier != SUNDER_TIER_NONE || (effects != NULL && effects->tier != 0);
+    bool phase = entry->phase != 0 || (effects != NULL && effects->phases != 0);
+    sunder_field_set fields = ALWAYS | policy->require.always | policy->require.tier[entry->tier];
+    fields |= policy->require.duty == NULL ? 0 : policy->require.duty[duty];
+    fields |= policy->has_purposes ? SUNDER_FIELD_BIT(SUNDER_FIELD_PURPOSE) : 0;
+    fields |= entry->object != NULL ? SUNDER_FIELD_BIT(SUNDER_FIELD_OBJECT) : 0;
+    fields |= entry->case_id != NULL ? SUNDER_FIELD_BIT(SUNDER_FIELD_CASE) : 0;
+    fields |= tier ? SUNDER_FIELD_BIT(SUNDER_FIELD_TIER) : 0;
+    fields |= phase ? SUNDER_FIELD_BIT(SUNDER_FIELD_PHASE) : 0;
+    return fields;
+}
+
+/* What the entry fixes of a field that guards look at; absent: nothing. */
+static struct sunder_str fixed(const struct policy_compile *c,
+    const struct sunder_catalogue_entry *entry,
+    enum sunder_field field)
+{
+    static const struct sunder_str tiers[] = {[SUNDER_TIER_LOW] = POLICY_WORD("low"),
+        [SUNDER_TIER_MEDIUM] = POLICY_WORD("medium"),
+        [SUNDER_TIER_HIGH] = POLICY_WORD("high")};
+    bool duty = field == SUNDER_FIELD_DUTY;
+    bool tier = field == SUNDER_FIELD_TIER && entry->tier != SUNDER_TIER_NONE;
+    bool call = (field == SUNDER_FIELD_TOOL || field == SUNDER_FIELD_ACTION) && !entry->wild;
+    struct sunder_str called = field == SUNDER_FIELD_TOOL ? entry->tool : entry->action;
+    return duty ? c->duties[entry->duty.value]
+           : tier ? tiers[entry->tier]
+           : call ? called
+                  : (struct sunder_str){0};
+}
+
+/* Whether the condition is false for the entry's acts, whatever else they say. */
+static bool passes_over(const struct policy_compile *c,
+    const struct sunder_rule *rule,
+    const struct sunder_catalogue_entry *entry)
+{
+    uint32_t count = 0;
+    const struct sunder_expr_guard *guards = sunder_expr_guards(rule->when, &count);
+    for (uint32_t g = 0; g < count; g++) {
+        struct sunder_str value = fixed(c, entry, guards[g].field);
+        bool may = sunder_str_absent(value);
+        for (uint32_t i = 0; i < guards[g].count && !may; i++) {
+            may = guards[g].prefix ? sunder_str_starts_with(value, guards[g].values[i])
+                                   : sunder_str_equal(value, guards[g].values[i]);
+        }
+        if (!may) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first duty whose acts may lack the field, and how many there are; entries of one duty stand side by side as a rule. */
+static uint32_t lacking(const struct policy_compile *c,
+    const struct sunder_rule *rule,
+    enum sunder_field field,
+    struct sunder_duty_id *ret_first)
+{
+    uint32_t count = 0;
+    struct sunder_duty_id last = SUNDER_DUTY_NONE;
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
+        if (entry->duty.value == last.value || entry->duty.value == SUNDER_DUTY_NONE.value ||
+            passes_over(c, rule, entry) ||
+            (fields_of(c, entry) & SUNDER_FIELD_BIT(field)) != 0) {
+            continue;
+        }
+        *ret_first = count == 0 ? entry->duty : *ret_first;
+        last = entry->duty;
+        count += 1;
+    }
+    return count;
+}
+
+static void say_lack(struct policy_compile *c,
+    const struct policy_draft *draft,
+    const struct sunder_expr_lack *lack)
+{
+    const struct sunder_rule *rule = &draft->rule;
+    struct sunder_duty_id first = SUNDER_DUTY_NONE;
+    uint32_t duties = lacking(c, rule, lack->field, &first);
+    if (duties == 0) {
+        return;
+    }
+    uint32_t guards = 0;
+    bool gate = rule->kind == SUNDER_RULE_GATE;
+    bool placed = sunder_expr_guards(rule->when, &guards) != NULL;
+    bool requirable = (REQUIRABLE & SUNDER_FIELD_BIT(lack->field)) != 0;
+    bool of_the_entry = lack->field == SUNDER_FIELD_TIER || lack->field == SUNDER_FIELD_PHASE;
+    struct sunder_complaint at = policy_place(draft->when_doc, lack->offset);
+    at.level = gate && placed ? SUNDER_COMPLAINT_NOTE : SUNDER_COMPLAINT_WARNING;
+    const struct sunder_str parts[] = {S("`"),
+        rule->name,
+        gate ? S("` denies an act of `") : S("` fires for an act of `"),
+        c->duties[first.value],
+        duties > 1 ? S("` (and of other duties) that lacks `") : S("` that lacks `"),
+        lack->path,
+        S("`: write `has("),
+        lack->path,
+        S(") && ...` to let it pass, `!has("),
+        lack->path,
+        S(") || ...` where that is meant"),
+        requirable     ? S(", or name it under `require`")
+        : of_the_entry ? S(", or give the catalogue's entry one")
+                       : S("")};
+    policy_complain(c, at, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static void check_when(struct policy_compile *c, const struct policy_draft *draft)
+{
+    uint32_t count = 0;
+    const struct sunder_expr_lack *lacks = sunder_expr_lacks(draft->rule.when, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if ((draft->rule.require & SUNDER_FIELD_BIT(lacks[i].field)) == 0) {
+            say_lack(c, draft, &lacks[i]);
+        }
+    }
+    uint32_t offset = 0;
+    if (sunder_expr_is_inexact(draft->rule.when, &offset)) {
+        const struct sunder_complaint where = policy_place(draft->when_doc, offset);
+        POLICY_SAY(c,
+            WARNING,
+            &where,
+            S("`double(...)` is not exact, and money is: amounts are decimals as they are, and "
+              "`decimal(x)` makes one of a text"));
+    }
+}
+
+/* A task ends, and what is counted by it or under it ends with it. */
+static bool ends(const struct sunder_rule *rule)
+{
+    return rule->within_ms != 0 || rule->max_micro == 0 || rule->per == SUNDER_PER_TASK ||
+           rule->by == SUNDER_ROLE_TASK;
+}
+
+void policy_check_lacks(struct policy_compile *c)
+{
+    for (uint32_t i = 0; i < c->draft_count; i++) {
+        const struct policy_draft *draft = &c->drafts[i];
+        if (draft->rule.when != NULL) {
+            check_when(c, draft);
+        }
+        if (draft->rule.kind == SUNDER_RULE_LIMIT && !ends(&draft->rule)) {
+            POLICY_SAY(c,
+                WARNING,
+                draft->name_doc,
+                S("`"),
+                draft->rule.name,
+                S("` has no `within`: it counts for ever, and who has reached its `max` stays "
+                  "there; as in `within: 24h`"));
+        }
+    }
+}
