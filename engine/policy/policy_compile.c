@@ -27,11 +27,29 @@ static void sort_complaints(struct sunder_complaints *complaints, uint32_t from)
     }
 }
 
+/* A test file is known by its first key; what else is wrong with it as a policy helps nobody. */
+static bool is_test_file(struct policy_compile *c, const struct sunder_doc *root)
+{
+    for (uint32_t i = 0; root->kind == SUNDER_DOC_MAP && i < root->count; i++) {
+        if (sunder_str_equal(root->entries[i].name, SUNDER_STR("sunder-test"))) {
+            POLICY_SAY(c,
+                ERROR,
+                &root->entries[i],
+                SUNDER_STR("this is a test file, not a policy: `sunder test` reads and runs it"));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* errors: how many complaints of others there were before. */
 static void compile(struct policy_compile *c, const struct sunder_doc *root, uint32_t errors)
 {
     const struct sunder_doc *catalogue;
     const struct sunder_doc *rules;
+    if (is_test_file(c, root)) {
+        return;
+    }
     policy_compile_head(c, root, &catalogue, &rules);
     if (root->kind != SUNDER_DOC_MAP) {
         return;

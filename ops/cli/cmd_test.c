@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ops/cli/test_names.h"
 #include "ops/cli/test_paths.h"
 #include "ops/cli/test_report.h"
 #include "ops/cli/watch.h"
@@ -161,15 +162,17 @@ static enum sunder_exit file_run(struct job *job, const char *path)
                                                              : SUNDER_EXIT_CONFIGURATION;
     }
     enum sunder_exit code = SUNDER_EXIT_CONFIGURATION;
-    if (err != SUNDER_OK) {
-        sunder_policy_file_print(stderr, path, sunder_test_load_complaints(load));
-    } else {
+    sunder_policy_file_print(stderr, path, sunder_test_load_complaints(load));
+    if (err == SUNDER_OK) {
         const struct sunder_test_file *file = sunder_test_load_file(load);
         char *policy = policy_path(path, file);
         const struct loaded *loaded = policy == NULL ? NULL : policy_load(job, policy);
-        if (loaded != NULL) {
-            code =
-                loaded->code != SUNDER_EXIT_OK ? loaded->code : cases_run(job, path, file, loaded);
+        if (loaded != NULL && loaded->code != SUNDER_EXIT_OK) {
+            code = loaded->code;
+        } else if (loaded != NULL &&
+                   sunder_test_names_check(
+                       path, file, loaded->path, sunder_policy_load_policy(loaded->load))) {
+            code = cases_run(job, path, file, loaded);
         }
     }
     sunder_test_load_destroy(&load);

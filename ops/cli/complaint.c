@@ -7,6 +7,7 @@ static const struct {
     const char *words;
     const char *code;
 } CODES[] = {
+    {"this is a test file", "test_file"},
     {"unknown key `", "unknown_key"},
     {" that lacks `", "absent_field"},
     {"has no `within`", "counts_for_ever"},

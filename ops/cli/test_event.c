@@ -387,7 +387,14 @@ static void take_time(struct draft *draft)
         TEST_SAY(test, after, "give `at` (since the start) or `after` (since the event before)");
     }
     if (at != NULL) {
-        test->clock_ms = test->start_ms + duration_read(test, at, "at");
+        int64_t time_ms = test->start_ms + duration_read(test, at, "at");
+        if (time_ms < test->clock_ms) {
+            sunder_test_warn(test,
+                at,
+                "this is earlier than the event before, and stream time never goes back: it is "
+                "judged at the time of that one");
+        }
+        test->clock_ms = time_ms;
     } else if (after != NULL) {
         test->clock_ms += duration_read(test, after, "after");
     }

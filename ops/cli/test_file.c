@@ -12,7 +12,8 @@
 #include "proto/time.h"
 
 #define ARENA_BYTES ((size_t)256 << 20) /* What is not touched costs nothing. */
-#define SCRATCH_BYTES ((size_t)2 << 20) /* Of one event; the engine refuses what is a tenth of it. */
+#define SCRATCH_BYTES                                                                              \
+    ((size_t)2 << 20) /* Of one event; the engine refuses what is a tenth of it. */
 #define START_MS_DEFAULT INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 
 struct sunder_test_load {
@@ -20,6 +21,18 @@ struct sunder_test_load {
     struct sunder_complaints complaints;
     struct sunder_test_file file;
 };
+
+void sunder_test_warn(
+    struct sunder_test_reader *test, const struct sunder_doc *at, const char *text)
+{
+    struct sunder_complaints *complaints = test->reader.complaints;
+    uint32_t count = complaints->count;
+    TEST_SAY(test, at, "%s", text);
+    complaints->errors -= 1;
+    if (complaints->count > count) {
+        complaints->at[count].level = SUNDER_COMPLAINT_WARNING;
+    }
+}
 
 static void keep_doc(struct sunder_reader *reader, const struct sunder_doc *value, void *ret_value)
 {
@@ -51,10 +64,8 @@ static void read_partitions(
     }
     unsigned long value = strtoul(text, &end, 10);
     if (!digit || *end != '\0' || value > SUNDER_REPLAY_PARTITIONS_MAX) {
-        TEST_SAY(test,
-            doc,
-            "`partitions` is a whole number from 1 to %d",
-            SUNDER_REPLAY_PARTITIONS_MAX);
+        TEST_SAY(
+            test, doc, "`partitions` is a whole number from 1 to %d", SUNDER_REPLAY_PARTITIONS_MAX);
         return;
     }
     *ret_partitions = (uint32_t)value;
@@ -143,9 +154,8 @@ static void read_cases(
     file->case_count = doc->count;
 }
 
-static void read_root(struct sunder_test_reader *test,
-    const struct sunder_doc *root,
-    struct sunder_test_file *file)
+static void read_root(
+    struct sunder_test_reader *test, const struct sunder_doc *root, struct sunder_test_file *file)
 {
     const struct sunder_doc *version = NULL;
     const struct sunder_doc *policy = NULL;
@@ -207,9 +217,10 @@ static void complaints_tidy(struct sunder_complaints *complaints)
         if (kept == 0 || by_place(&complaints->at[kept - 1], it) != 0 ||
             !sunder_str_equal(complaints->at[kept - 1].text, it->text)) {
             complaints->at[kept++] = *it;
+        } else {
+            complaints->errors -= it->level == SUNDER_COMPLAINT_ERROR;
         }
     }
-    complaints->errors -= complaints->count - kept;
     complaints->count = kept;
 }
 

@@ -23,6 +23,10 @@ struct sunder_test_reader {
 #define TEST_SAY(test, at, ...)                                                                    \
     sunder_read_complain(&(test)->reader, (at)->line, (at)->column, __VA_ARGS__)
 
+/* A warning: the file can be used. */
+void sunder_test_warn(
+    struct sunder_test_reader *test, const struct sunder_doc *at, const char *text);
+
 /* `null`, `~` or nothing, without quotes. */
 bool sunder_test_is_null(const struct sunder_doc *doc);
 
