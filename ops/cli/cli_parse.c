@@ -23,6 +23,47 @@ static bool word_among(const char *words, const char *word)
     return false;
 }
 
+/* What people write for a word of ours, too far from it for a slip of the finger. */
+static const struct {
+    const char *said;
+    const char *ours;
+} MEANT[] = {
+    {"person", "principal"},
+    {"people", "principal"},
+    {"user", "principal"},
+    {"bot", "agent"},
+    {"policies", "policy"},
+    {"tests", "test"},
+    {"events", "event"},
+    {"intent", "event"},
+};
+
+/* Writes "; did you mean 'x'?" for the word among `words` that was probably meant; nothing when none is near. */
+static void meant_write(const char *words, const char *word, size_t bytes, char *ret_text)
+{
+    char copy[256];
+    const char *names[32];
+    uint32_t count = 0;
+    snprintf(copy, sizeof(copy), "%s", words);
+    for (char *at = copy; *at != '\0' && count < 32;) {
+        names[count++] = at;
+        at += strcspn(at, " ");
+        if (*at != '\0') {
+            *at++ = '\0';
+        }
+    }
+    const char *meant = sunder_cli_nearest(word, names, count);
+    for (size_t i = 0; meant == NULL && i < sizeof(MEANT) / sizeof(MEANT[0]); i++) {
+        if (strcmp(MEANT[i].said, word) == 0 && word_among(words, MEANT[i].ours)) {
+            meant = MEANT[i].ours;
+        }
+    }
+    ret_text[0] = '\0';
+    if (meant != NULL) {
+        snprintf(ret_text, bytes, "; did you mean '%s'?", meant);
+    }
+}
+
 static enum sunder_exit option_unknown(
     const struct sunder_cli_command *command, const char *name, size_t len)
 {
@@ -52,8 +93,14 @@ static enum sunder_exit value_check(const struct sunder_cli_command *command,
     if (option->words == NULL || word_among(option->words, value)) {
         return SUNDER_EXIT_OK;
     }
-    sunder_cli_complain(
-        "%s: --%s takes one of: %s; not '%s'", command->name, option->name, option->words, value);
+    char meant[64];
+    meant_write(option->words, value, sizeof(meant), meant);
+    sunder_cli_complain("%s: --%s takes one of: %s; not '%s'%s",
+        command->name,
+        option->name,
+        option->words,
+        value,
+        meant);
     return hint(command);
 }
 
@@ -133,7 +180,10 @@ static enum sunder_exit operand_take(const char *word, struct sunder_cli_args *a
     }
     if (args->operand_count == 0 && command->operand_words != NULL &&
         !word_among(command->operand_words, word)) {
-        sunder_cli_complain("%s: '%s' is none of: %s", command->name, word, command->operand_words);
+        char meant[64];
+        meant_write(command->operand_words, word, sizeof(meant), meant);
+        sunder_cli_complain(
+            "%s: '%s' is none of: %s%s", command->name, word, command->operand_words, meant);
         return hint(command);
     }
     args->operands[args->operand_count++] = word;
