@@ -142,8 +142,8 @@ SUNDER_MUST_USE enum sunder_err sunder_partition_settle(struct sunder_partition 
     const struct sunder_outputs *outputs,
     struct sunder_fail *reterr_fail);
 
-/* Between the two: looks for what would have been allowed in place of `decision`, an answer that judge gave for the event
- * (engine/would_allow.h). */
+/* Between the two: looks for what would have been allowed in place of `decision`, an answer that judge gave for the event; one that has a
+ * would_allow gets another (engine/would_allow.h). */
 SUNDER_MUST_USE enum sunder_err sunder_partition_would_allow(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_decision *decision,

@@ -16,11 +16,13 @@ enum {
 };
 
 /* changes  candidates in their order; the places of approval, wait and amount are always there
+ * without  kinds of change that are not looked for, a bit each
  * waits    when facts leave the windows of rules that fired, ascending */
 struct search {
     struct sunder_try trial;
     struct sunder_try_change changes[SUNDER_CANDIDATES_MAX];
     uint32_t change_count;
+    uint32_t without;
     int64_t waits[SUNDER_WAITS_MAX];
     uint32_t wait_count;
 };
@@ -204,6 +206,9 @@ static enum sunder_err candidates_find(
     }
     SUNDER_TRY(parties_find(search, decision));
     closed_find(search, decision);
+    for (uint32_t i = 0; i < search->change_count; i++) {
+        search->changes[i].usable &= (search->without & (1u << search->changes[i].kind)) == 0;
+    }
     return SUNDER_OK;
 }
 
@@ -223,7 +228,7 @@ static enum sunder_err set_try(
     SUNDER_TRY(sunder_try_changes(&search->trial, set->at, set->count, &decision));
     *ret_allows = sunder_try_allows(decision, set->at, set->count);
     if (decision != NULL && decision->verdict == SUNDER_VERDICT_ESCALATE) {
-        search->changes[APPROVAL].usable = true;
+        search->changes[APPROVAL].usable = (search->without & (1u << SUNDER_CHANGE_APPROVAL)) == 0;
     }
     if (ret_shrunk != NULL) {
         *ret_shrunk = !*ret_allows && decision != NULL &&
@@ -449,6 +454,10 @@ enum sunder_err sunder_would_allow(const struct sunder_policy *policy,
     search->trial =
         (struct sunder_try){.policy = *policy, .view = view, .event = event, .arena = arena};
     search->trial.policy.disclose = false;
+    for (uint32_t i = 0; i < decision->would_allow_count; i++) {
+        search->without |= 1u << decision->would_allow[i].kind;
+    }
+    decision->would_allow_count = 0;
     SUNDER_TRY(candidates_find(search, decision));
     bool found = false;
     struct set set = {.count = 0};

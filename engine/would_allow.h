@@ -10,7 +10,8 @@
  * SUNDER_WOULD_ALLOW_TRIALS_MAX judgements.
  *   view      state before the event
  *   decision  the deny (or escalation) of stage 8 that decide gave for the event; gets its would_allow, living in `arena`; left
- *             without one when nothing was found, or when it is no such decision
+ *             without one when nothing was found, or when it is no such decision. One that has a would_allow already gets
+ *             another in its place, without changes of those kinds
  * Errors as of sunder_decide. */
 SUNDER_MUST_USE enum sunder_err sunder_would_allow(const struct sunder_policy *policy,
     const struct sunder_view *view,

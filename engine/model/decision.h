@@ -155,6 +155,7 @@ enum sunder_change_kind {
     SUNDER_CHANGE_PARTY,    /* the subject in whose place somebody without a history must act */
     SUNDER_CHANGE_CLOSED,   /* the case or object that must be closed first */
 };
+#define SUNDER_CHANGE_KINDS (SUNDER_CHANGE_CLOSED + 1)
 
 struct sunder_change {
     enum sunder_change_kind kind;

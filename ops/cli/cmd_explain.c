@@ -18,10 +18,13 @@
 #define ARENA_BYTES ((size_t)64 << 20) /* Decoded records that are kept; costs what is touched. */
 #define RECORDS_MAX 256 /* Of one story. An intent with more copies than that is cut. */
 
-/* bytes lives in the arena */
+/* bytes lives in the arena
+ * others  changes that would each do in place of would_allow, which is a single one then */
 struct kept {
     struct sunder_decision record;
     struct sunder_str bytes;
+    struct sunder_change others[SUNDER_CHANGE_KINDS];
+    uint32_t other_count;
 };
 
 struct explain {
@@ -177,22 +180,65 @@ static enum sunder_exit events_scan(struct explain *explain)
     return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : failed(&fail);
 }
 
-static void changes_keep(struct explain *explain, const struct sunder_decision *found)
+/* What the search found lives until the next event: NULL when there is no room for a copy. */
+static struct sunder_change *changes_copy(
+    struct explain *explain, const struct sunder_change *found, uint32_t count)
 {
     struct sunder_change *changes =
-        SUNDER_ARENA_NEW(&explain->arena, struct sunder_change, found->would_allow_count);
-    for (uint32_t i = 0; changes != NULL && i < found->would_allow_count; i++) {
-        changes[i].kind = found->would_allow[i].kind;
-        changes[i].value = sunder_str_copy(&explain->arena, found->would_allow[i].value);
+        SUNDER_ARENA_NEW(&explain->arena, struct sunder_change, count + 1);
+    for (uint32_t i = 0; changes != NULL && i < count; i++) {
+        changes[i].kind = found[i].kind;
+        changes[i].value = sunder_str_copy(&explain->arena, found[i].value);
+        changes = changes[i].value.at == NULL ? NULL : changes;
     }
-    for (uint32_t i = 0; changes != NULL && i < explain->own_count; i++) {
-        struct sunder_decision *own = &explain->own[i].record;
-        if (own->kind == SUNDER_RECORD_DECISION && own->source.offset == found->source.offset &&
-            own->source.partition == found->source.partition) {
-            own->would_allow = changes;
-            own->would_allow_count = found->would_allow_count;
+    return changes;
+}
+
+/* The answer that the explanation tells for this judgement; NULL: it tells none. */
+static struct kept *kept_find(struct explain *explain, const struct sunder_decision *judged)
+{
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        const struct sunder_decision *own = &explain->own[i].record;
+        if (own->kind == SUNDER_RECORD_DECISION && own->source.offset == judged->source.offset &&
+            own->source.partition == judged->source.partition) {
+            return &explain->own[i];
         }
     }
+    return NULL;
+}
+
+/* The fewest changes; where one is enough, also those of other kinds that are. */
+static enum sunder_err changes_find(struct explain *explain,
+    const struct sunder_event *event,
+    const struct sunder_decision *judged,
+    struct sunder_fail *reterr_fail)
+{
+    struct kept *kept = kept_find(explain, judged);
+    struct sunder_change known[SUNDER_CHANGE_KINDS];
+    uint32_t count = 0;
+    for (bool more = kept != NULL; more; count++) {
+        struct sunder_decision trial = *judged;
+        trial.would_allow = known;
+        trial.would_allow_count = count;
+        enum sunder_err err = sunder_partition_would_allow(
+            sunder_whatif_partition(explain->whatif, 0), event, &trial, reterr_fail);
+        if (err != SUNDER_OK) {
+            return err;
+        }
+        const struct sunder_change *found =
+            changes_copy(explain, trial.would_allow, trial.would_allow_count);
+        more = found != NULL && trial.would_allow_count == 1 && count + 1 < SUNDER_CHANGE_KINDS;
+        if (found != NULL && count == 0) {
+            kept->record.would_allow = found;
+            kept->record.would_allow_count = trial.would_allow_count;
+        } else if (found != NULL && trial.would_allow_count == 1) {
+            kept->others[kept->other_count++] = found[0];
+        }
+        if (more) {
+            known[count] = found[0];
+        }
+    }
+    return SUNDER_OK;
 }
 
 /* At the intent, with the history that it met. */
@@ -206,14 +252,11 @@ static void on_judged(
         return;
     }
     struct sunder_fail fail;
-    struct sunder_decision decision = outputs->records[0];
-    if (sunder_partition_would_allow(
-            sunder_whatif_partition(explain->whatif, 0), event, &decision, &fail) != SUNDER_OK) {
+    if (changes_find(explain, event, &outputs->records[0], &fail) != SUNDER_OK) {
         (void)failed(&fail);
         return;
     }
     explain->searched = true;
-    changes_keep(explain, &decision);
 }
 
 /* Judges the events once more, up to each time that the intent is asked, to look for what would have been allowed. */
@@ -286,6 +329,8 @@ static void story_print(struct explain *explain, const struct sunder_policy *pol
         if (is_answer(record) && sunder_str_equal(record->event, explain->id)) {
             fputs(first ? "" : "\n", stdout);
             first = false;
+            story.others = explain->own[i].others;
+            story.other_count = explain->own[i].other_count;
             sunder_render_decision_story(&render, &story, record);
         }
     }
@@ -318,19 +363,31 @@ static void svg_print(const struct explain *explain)
     }
 }
 
+static void change_print(const struct sunder_change *change, bool *first)
+{
+    static const char *const KINDS[SUNDER_CHANGE_KINDS] = {
+        "approval", "wait", "amount", "party", "closed"};
+    printf("%s{\"kind\":\"%s\",\"value\":", *first ? "" : ",", KINDS[change->kind]);
+    sunder_cli_json_string(stdout, change->value);
+    fputc('}', stdout);
+    *first = false;
+}
+
 static void changes_print(const struct explain *explain)
 {
-    static const char *const KINDS[] = {"approval", "wait", "amount", "party", "closed"};
     fputs(",\"would_allow\":[", stdout);
     bool first = true;
     for (uint32_t i = 0; i < explain->own_count; i++) {
         const struct sunder_decision *own = &explain->own[i].record;
         for (uint32_t j = 0; j < own->would_allow_count; j++) {
-            printf(
-                "%s{\"kind\":\"%s\",\"value\":", first ? "" : ",", KINDS[own->would_allow[j].kind]);
-            sunder_cli_json_string(stdout, own->would_allow[j].value);
-            fputc('}', stdout);
-            first = false;
+            change_print(&own->would_allow[j], &first);
+        }
+    }
+    fputs("],\"or\":[", stdout);
+    first = true;
+    for (uint32_t i = 0; i < explain->own_count; i++) {
+        for (uint32_t j = 0; j < explain->own[i].other_count; j++) {
+            change_print(&explain->own[i].others[j], &first);
         }
     }
     fputc(']', stdout);

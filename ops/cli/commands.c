@@ -290,7 +290,8 @@ static const struct sunder_cli_command COMMANDS[] = {
             "order of time. The id is that of the event.\n\nWith --in the events are judged "
             "by --policy first, and what would have been allowed in place of a deny is "
             "looked for: the fewest of another party, a wait, a smaller amount, an "
-            "approval or a closed case that turn it into an allow. Each was tried on the "
+            "approval or a closed case that turn it into an allow; where one is enough, one "
+            "of each kind that is. Each was tried on the "
             "history that the intent met.\n\nA lone operand with --policy is a rule: what it "
             "asks, which acts bring its duties, what excuses it, and a small picture.",
         .options = EXPLAIN_OPTIONS,

@@ -560,7 +560,7 @@ static void story_write(const struct sunder_render *render,
     bool refused = decision->kind == SUNDER_RECORD_DECISION &&
                    decision->verdict != SUNDER_VERDICT_ALLOW && !decision->duplicate;
     if (refused && (story->searched || decision->would_allow_count > 0)) {
-        sunder_would_pass_write(out, decision);
+        sunder_would_pass_write(out, decision, story->others, story->other_count);
     }
     fprintf(out,
         "\nrecord %.*s/%" PRId32 "/%" PRId64 ", number %" PRIu64 " of its chain, by engine %.*s\n",

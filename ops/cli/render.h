@@ -32,10 +32,13 @@ typedef const struct sunder_decision *sunder_render_find_fn(void *ctx, struct su
 /* What a story is made of.
  * policy  may be NULL
  * searched  would_allow of the decision was looked for, so that its absence says something
+ * others  each would do in place of it
  * find    looks up acts that are evidence */
 struct sunder_render_story {
     const struct sunder_policy *policy;
     bool searched;
+    const struct sunder_change *others;
+    uint32_t other_count;
     sunder_render_find_fn *find;
     void *find_ctx;
 };

@@ -46,7 +46,10 @@ static void change_write(
     }
 }
 
-void sunder_would_pass_write(FILE *out, const struct sunder_decision *decision)
+void sunder_would_pass_write(FILE *out,
+    const struct sunder_decision *decision,
+    const struct sunder_change *others,
+    uint32_t other_count)
 {
     fputs(decision->would_allow_count == 0 ? "\nno small change was found that would let it pass\n"
           : decision->would_allow_count == 1 ? "\nit would pass if\n"
@@ -54,5 +57,9 @@ void sunder_would_pass_write(FILE *out, const struct sunder_decision *decision)
         out);
     for (uint32_t i = 0; i < decision->would_allow_count; i++) {
         change_write(out, decision, &decision->would_allow[i]);
+    }
+    fputs(other_count > 0 ? "or, in its place, one of these\n" : "", out);
+    for (uint32_t i = 0; i < other_count; i++) {
+        change_write(out, decision, &others[i]);
     }
 }

@@ -295,6 +295,31 @@ static void a_limit_tells_when_or_how_much(void **state)
     rig_destroy(&rig);
 }
 
+static void what_is_known_already_gives_way_to_another_change(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(rig_policy(HEAD MONEY));
+    (void)rig_intent(rig, "i1", "bot:1", PAY("60"));
+    const struct sunder_event *event = rig_event(rig, "intent", "asked", "bot:1", PAY("50.25"));
+    struct sunder_decision told = told_of(rig, event);
+    const enum sunder_change_kind kinds[] = {
+        SUNDER_CHANGE_WAIT, SUNDER_CHANGE_AMOUNT, SUNDER_CHANGE_PARTY};
+    struct sunder_change known[3];
+
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(told.would_allow_count, 1);
+        assert_int_equal(told.would_allow[0].kind, kinds[i]);
+        assert_minimal(rig, event, &told);
+        known[i] = told.would_allow[0];
+        told.would_allow = known;
+        told.would_allow_count = i + 1;
+        assert_int_equal(
+            sunder_would_allow(rig->policy, &rig->view, event, &rig->arena, &told), SUNDER_OK);
+    }
+    assert_int_equal(told.would_allow_count, 0);
+    rig_destroy(&rig);
+}
+
 static void people_and_another_party_together(void **state)
 {
     (void)state;
@@ -470,6 +495,7 @@ int main(void)
         cmocka_unit_test(both_who_stand_behind_the_first_step_are_replaced),
         cmocka_unit_test(a_closed_object_when_the_act_was_confirmed),
         cmocka_unit_test(a_limit_tells_when_or_how_much),
+        cmocka_unit_test(what_is_known_already_gives_way_to_another_change),
         cmocka_unit_test(people_and_another_party_together),
         cmocka_unit_test(a_decision_tells_only_when_the_policy_discloses),
         cmocka_unit_test(what_is_refused_before_the_rules_tells_nothing),
