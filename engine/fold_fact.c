@@ -37,15 +37,22 @@ static enum sunder_err fact_of(struct work *work)
     return SUNDER_OK;
 }
 
+static enum sunder_err is_closed(const struct work *work, struct sunder_str case_id, bool *ret_closed)
+{
+    struct sunder_key_row row;
+    SUNDER_TRY(sunder_key_row_get(work->state, work->record->domain, SUNDER_SPACE_CASE, case_id, &row));
+    *ret_closed = (row.flags & SUNDER_KEY_CLOSED) != 0;
+    return SUNDER_OK;
+}
+
 /* A closed case is never looked up again, so its binding can go when room is needed. */
 static enum sunder_err forget_closed(const struct work *work, struct sunder_key_row *row)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < row->bind_count; i++) {
-        struct sunder_key_row bound;
-        SUNDER_TRY(sunder_key_row_get(
-            work->state, work->record->domain, SUNDER_SPACE_CASE, row->binds[i].case_id, &bound));
-        if ((bound.flags & SUNDER_KEY_CLOSED) == 0) {
+        bool closed = false;
+        SUNDER_TRY(is_closed(work, row->binds[i].case_id, &closed));
+        if (!closed) {
             row->binds[kept] = row->binds[i];
             kept += 1;
         }
@@ -54,20 +61,28 @@ static enum sunder_err forget_closed(const struct work *work, struct sunder_key_
     return SUNDER_OK;
 }
 
-/* Binds or unbinds the fact's cases to an object or task; what does not fit saturates the key. */
+/* Binds or unbinds the fact's cases to an object or task; the key is told that some do not fit. */
 static enum sunder_err bind_cases(const struct work *work, struct sunder_key_row *row)
 {
     if (work->change == SUNDER_FACT_CONFIRM) {
         return SUNDER_OK;
     }
     int delta = work->change == SUNDER_FACT_RELEASE ? -1 : 1;
-    if (delta > 0 && row->bind_count + work->record->cases.count > SUNDER_KEY_CASES_MAX) {
+    bool tight = delta > 0 && row->bind_count + work->record->cases.count > SUNDER_KEY_CASES_MAX;
+    if (tight) {
         SUNDER_TRY(forget_closed(work, row));
     }
     for (uint32_t i = 0; i < work->record->cases.count; i++) {
+        bool closed = false;
+        if (tight) {
+            SUNDER_TRY(is_closed(work, work->record->cases.at[i], &closed));
+        }
+        if (closed) {
+            continue;
+        }
         enum sunder_err err = sunder_key_row_bind(work->state, row, work->record->cases.at[i], delta);
         if (err == SUNDER_ERR_FULL && row->bind_count == SUNDER_KEY_CASES_MAX) {
-            row->flags |= SUNDER_KEY_SATURATED;
+            row->flags |= SUNDER_KEY_OVERBOUND;
         } else if (err != SUNDER_OK) {
             return err;
         }

@@ -93,8 +93,8 @@ struct sunder_judge {
     uint32_t case_count;
     struct sunder_str *closed_cases; /* closed ones among those claimed or made by the catalogue */
     uint32_t closed_case_count;
-    bool objects_full; /* more objects, or objects and cases, than their bounds */
-    bool acts_full;
+    bool objects_full; /* there are more, and these are the first in byte order */
+    bool cases_full;
     uint16_t *duties;          /* ascending ids */
     uint32_t duty_count;
     uint16_t *direct; /* those that no other duty caused; none when the policy has no effects */
@@ -167,7 +167,8 @@ bool sunder_judge_lets(const struct sunder_judge *judge);
 /* Whether the act is more than can be held of it, labels apart: its chain, objects, cases, duties, or what rules take of it. */
 static inline bool sunder_judge_is_full(const struct sunder_judge *judge)
 {
-    return judge->chain_full || judge->acts_full || judge->rules_full || judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
+    return judge->chain_full || judge->objects_full || judge->cases_full || judge->rules_full ||
+           judge->duty_count > SUNDER_INTENT_DUTIES_MAX;
 }
 
 /* Stage 6: required context, purposes, entitlements. */

@@ -20,7 +20,7 @@ static enum sunder_err range(
 static enum sunder_err saturated(struct sunder_judge *judge, const struct sunder_judge_keys *keys)
 {
     for (uint32_t k = 0; k < keys->count; k++) {
-        if (keys->loaded && (keys->at[k].row.flags & SUNDER_KEY_SATURATED) != 0) {
+        if (keys->loaded && (keys->at[k].row.flags & (SUNDER_KEY_SATURATED | SUNDER_KEY_OVERBOUND)) != 0) {
             SUNDER_TRY(full(judge, keys->at[k].text));
         }
     }
@@ -53,6 +53,9 @@ static enum sunder_err binds(struct sunder_judge *judge, const struct sunder_jud
 {
     for (uint32_t k = 0; k < keys->count; k++) {
         const struct sunder_key_row *row = &keys->at[k].row;
+        if ((row->flags & SUNDER_KEY_OVERBOUND) != 0) {
+            continue; /* The key itself is told. */
+        }
         uint32_t count = row->bind_count + judge->case_count;
         if (count > SUNDER_KEY_CASES_MAX) {
             SUNDER_TRY(bound_after(judge, row, &count));
@@ -116,7 +119,8 @@ enum sunder_err sunder_judge_bounds(struct sunder_judge *judge)
     }
     if (judge->objects_full) {
         SUNDER_TRY(full(judge, SUNDER_STR("objects")));
-    } else if (judge->acts_full) {
+    }
+    if (judge->cases_full) {
         SUNDER_TRY(full(judge, SUNDER_STR("cases")));
     }
     if (judge->duty_count > SUNDER_INTENT_DUTIES_MAX) {

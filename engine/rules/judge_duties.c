@@ -92,26 +92,47 @@ struct text_set {
     bool full;
 };
 
-static void set_add(struct text_set *set, struct sunder_str text)
+/* Whether the text is there; *ret_at: its place, or where it belongs. */
+static bool set_find(const struct text_set *set, struct sunder_str text, uint32_t *ret_at)
 {
     uint32_t at = set->count;
-    while (at > 0) {
-        int order = sunder_str_compare(set->at[at - 1], text);
-        if (order == 0) {
-            return;
-        }
-        if (order < 0) {
-            break;
-        }
+    int order = -1;
+    while (at > 0 && (order = sunder_str_compare(set->at[at - 1], text)) > 0) {
         at -= 1;
+    }
+    bool found = at > 0 && order == 0;
+    *ret_at = found ? at - 1 : at;
+    return found;
+}
+
+/* Of more texts than fit the first in byte order stay. */
+static void set_add(struct text_set *set, struct sunder_str text)
+{
+    uint32_t at = 0;
+    if (set_find(set, text, &at)) {
+        return;
     }
     if (set->count == set->max) {
         set->full = true;
-        return;
+        if (at == set->max) {
+            return;
+        }
+        set->count -= 1;
     }
     memmove(set->at + at + 1, set->at + at, (set->count - at) * sizeof *set->at);
     set->at[at] = text;
     set->count += 1;
+}
+
+/* As set_add, but those that are there stay. */
+static void set_fill(struct text_set *set, struct sunder_str text)
+{
+    uint32_t at = 0;
+    if (set->count == set->max) {
+        set->full = set->full || !set_find(set, text, &at);
+    } else {
+        set_add(set, text);
+    }
 }
 
 void sunder_judge_add_duty(struct sunder_judge *judge, uint16_t duty)
@@ -263,17 +284,39 @@ static void expect_cases(const struct sunder_judge *judge)
 }
 
 /* Every open case that a counting fact bound to the key (S39). */
-static enum sunder_err bound_cases(struct act *act, struct sunder_judge_keys *keys)
+static enum sunder_err bound_cases(struct act *act, const struct sunder_judge_keys *keys, struct text_set *lent)
 {
     for (uint32_t k = 0; k < keys->count; k++) {
         const struct sunder_key_row *row = &keys->at[k].row;
-        for (uint32_t b = 0; b < row->bind_count; b++) {
+        uint32_t count = (row->flags & SUNDER_KEY_OVERBOUND) != 0 ? 0 : row->bind_count;
+        for (uint32_t b = 0; b < count; b++) {
             const struct sunder_judge_key *bound = NULL;
             SUNDER_TRY(case_row(act, row->binds[b].case_id, &bound));
             if ((bound->row.flags & SUNDER_KEY_CLOSED) == 0) {
-                set_add(&act->cases, row->binds[b].case_id);
+                set_add(lent, row->binds[b].case_id);
             }
         }
+    }
+    return SUNDER_OK;
+}
+
+/* Cases of objects and task, beside the act's own: those go first when not all fit. */
+static enum sunder_err add_lent(struct act *act)
+{
+    struct sunder_judge *judge = act->judge;
+    struct text_set lent = {.max = 2 * SUNDER_INTENT_CASES_MAX}; /* So many that they fill the rest, own ones among them or not. */
+    lent.at = SUNDER_ARENA_RAW(judge->state.arena, struct sunder_str, lent.max);
+    if (lent.at == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    if (act->wants_object_cases) {
+        SUNDER_TRY(bound_cases(act, &judge->object_keys, &lent));
+    }
+    if (act->wants_task_cases) {
+        SUNDER_TRY(bound_cases(act, &judge->task_keys, &lent));
+    }
+    for (uint32_t i = 0; i < lent.count; i++) {
+        set_fill(&act->cases, lent.at[i]);
     }
     return SUNDER_OK;
 }
@@ -341,16 +384,13 @@ static enum sunder_err finish(struct act *act)
     if (judge->state.view->expect != NULL) {
         judge->state.view->expect(judge->state.view->ctx, NULL, 0);
     }
-    if (act->wants_object_cases) {
-        SUNDER_TRY(bound_cases(act, &judge->object_keys));
-    }
-    if (act->wants_task_cases) {
-        SUNDER_TRY(bound_cases(act, &judge->task_keys));
+    if (act->wants_object_cases || act->wants_task_cases) {
+        SUNDER_TRY(add_lent(act));
     }
     judge->cases = act->cases.at;
     judge->case_count = act->cases.count;
-    judge->acts_full = act->objects.full || act->cases.full;
     judge->objects_full = act->objects.full;
+    judge->cases_full = act->cases.full;
     SUNDER_TRY(keys_of(judge, judge->cases, judge->case_count, &judge->case_keys));
     return load_cases(act);
 }

@@ -295,7 +295,11 @@ void sunder_key_row_close(struct sunder_key_row *row, int64_t position, bool kee
 {
     row->closed = position;
     row->member_count = 0;
-    row->flags = (uint8_t)(row->flags & ~(SUNDER_KEY_SATURATED | SUNDER_KEY_MANY)); /* MEMBER rows know their epoch. */
+    if ((row->flags & SUNDER_KEY_OVERBOUND) != 0) {
+        row->bind_count = 0; /* Those that are left are not all, and their counts may be wrong. */
+    }
+    const uint8_t ended = SUNDER_KEY_SATURATED | SUNDER_KEY_OVERBOUND | SUNDER_KEY_MANY; /* MEMBER rows know their epoch. */
+    row->flags = (uint8_t)(row->flags & ~ended);
     if (!keep_facts) {
         clear_facts(row);
     }

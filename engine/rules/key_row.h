@@ -21,6 +21,8 @@
 #define SUNDER_KEY_SATURATED 2u /* S31 */
 #define SUNDER_KEY_WIDE 4u
 #define SUNDER_KEY_MANY 8u /* Members are in table MEMBER. */
+#define SUNDER_KEY_OVERBOUND                                                                       \
+    16u /* More open cases were bound than fit: which ones is not known any more, so it lends none. */
 
 /* A fact under a key. subjects: ids in S12 order, the agent first. task: its id, 0 when there is none. */
 struct sunder_key_fact {

@@ -201,9 +201,6 @@ def compare(engine, policy, lines, ignored=(), partitions=None):
         if id_ not in seen:
             outcome.add(number, id_, ("record", brief(record), "<absent>"))
             continue
-        if len(record["data"].get("cases", [])) > read_limits(oracle.LIMITS)["INTENT_CASES_MAX"]:
-            for each in (record, seen[id_]):  # Which of too many cases are told is left open.
-                each["data"].pop("cases", None)
         for one in differences(plain(record), plain(seen[id_])):
             outcome.add(number, id_, (f"{record['type'].split('.')[2]}{one[0]}", one[1], one[2]))
     for id_, record in seen.items():

@@ -17,6 +17,7 @@ class Act:
         self.measure_texts = {}   # limit -> what the record says; `sum: amount` is in the record already
         self.keys = {}            # rule -> key, for `per` expressions
         self.rule_keys = {}       # those of them that later acts ask for, or that the act is counted under
+        self.cut = set()          # "objects", "cases": there are more than fit
         self.left_out = set()     # rules whose keys and values have no room: not judged, not counted by them
         self.missing = {}         # rule -> field of context_missing
         self.amount = self.credential = None
@@ -30,10 +31,12 @@ class Act:
 
 
 class Fact:
-    """An act in history. `order` is its place in the log; `t` the stream time there."""
+    """An act in history. `order` is its place in the log, `since` where it began to count, or did so again; `t` the stream
+    time there."""
 
     def __init__(self, intent, act, t, order, state):
         self.intent, self.act, self.t, self.order, self.state = intent, act, t, order, state
+        self.since = order
         self.given, self.marked = {}, False  # Its labels and gains as they were stored with it: label -> Label
 
     @property
@@ -117,7 +120,8 @@ class Domain:
         self.closed_cases = {}    # case -> order of the closing record
         self.ended_tasks = {}     # task -> order of the record that ended it
         self.closed_objects = {}  # object -> order of the latest closing record
-        self.saturated = set()    # keys with more cases than fit
+        self.overbound = set()    # keys with more open cases than fit
+        self.unbound = {}         # key -> order of the closing that ended all its bindings
         self.full = set()         # keys of acts that count and did not fit
         self.holders = {}         # ("task" | "agent" | "credential", name) -> Holder
         self.observed = {}        # id -> the latest observed Fact
@@ -135,9 +139,16 @@ class Domain:
         self.order += 1
         return self.order
 
-    def bound_cases(self, facts):
-        """Open cases that counting facts of a list name."""
-        return {case for fact in facts if fact.counts for case in fact.act.cases if case not in self.closed_cases}
+    def bound_cases(self, key):
+        """Open cases that counting facts bind to an object or task."""
+        facts = (self.facts.by_object if key[0] == "object" else self.facts.by_task).get(key[1], [])
+        since_ = self.unbound.get(key, 0)
+        return {case for fact in facts if fact.counts and fact.since > since_ for case in fact.act.cases
+                if case not in self.closed_cases}
+
+    def lent_cases(self, key):
+        """Those that an act gets by naming the key; of more than fit nobody knows which."""
+        return set() if key in self.overbound else self.bound_cases(key)
 
     def closed_before(self, rule, key):
         """Facts at or before this place no longer count for a separation under the key (S36)."""

@@ -162,7 +162,15 @@ def derive(expression, context, name, found):
         found["bad"].add(name)
 
 
-def put_keys(act, event, domain, entries):
+def fitting(act, field, names, most, more=frozenset()):
+    """The first in byte order that fit, then as many of `more`."""
+    more = by_bytes(more - names)
+    if len(names) + len(more) > most:
+        act.cut.add(field)
+    return by_bytes((by_bytes(names) + more)[:most])
+
+
+def put_keys(act, event, domain, policy, entries):
     """Objects and cases (S39). Returns {"missing": names, "bad": names, "case": derived cases}."""
     context = Context(event, act)
     found = {"object": set(claimed_objects(event)), "case": set(), "missing": set(), "bad": set()}
@@ -171,8 +179,8 @@ def put_keys(act, event, domain, entries):
             derive(entry.object, context, "object", found)
         if entry.case:
             derive(entry.case, context, "case", found)
-    act.objects = by_bytes(found["object"])
-    cases = set(found["case"])
+    act.objects = fitting(act, "objects", found["object"], policy.limits["INTENT_OBJECTS_MAX"])
+    cases, lent = set(found["case"]), set()
     with_expression = {entry.duty for entry in entries if entry.case}
     plain_entries = [entry for entry in entries if entry.duty not in with_expression]
     act.follows_objects = any(not entry.shared for entry in plain_entries)
@@ -182,10 +190,10 @@ def put_keys(act, event, domain, entries):
     if plain_entries:
         if act.follows_objects:
             for name in act.objects:
-                cases |= domain.bound_cases(domain.facts.by_object.get(name, []))
+                lent |= domain.lent_cases(("object", name))
         if act.task is not None:
-            cases |= domain.bound_cases(domain.facts.by_task.get(act.task, []))
-    act.cases = by_bytes(cases)
+            lent |= domain.lent_cases(("task", act.task))
+    act.cases = fitting(act, "cases", cases, policy.limits["INTENT_CASES_MAX"], lent)
     return found
 
 
@@ -343,7 +351,7 @@ def understand(event, tenant, domain, policy):
     put_subjects(act, event, tenant, policy.limits["CHAIN_MAX"])
     entries = put_duties(act, event, policy)
     put_labels(act, event, (tenant, domain), policy, entries)
-    derived = put_keys(act, event, domain, entries)
+    derived = put_keys(act, event, domain, policy, entries)
     put_rule_values(act, event, policy)
     leave_out(act, policy)
     return act, derived

@@ -379,21 +379,18 @@ class Oracle:
         found = [("amount_range", name) for name in event.inexact]
         found += [("limit_reached", "delegation")] if act.chain_full else []
         found += [("limit_reached", name) for kind, name in self._keys(act) if (kind, name) in domain.full]
-        for field, size, bound in (("objects", len(act.objects), "INTENT_OBJECTS_MAX"),
-                                   ("cases", len(act.cases), "INTENT_CASES_MAX"),
-                                   ("duties", len(act.duties), "INTENT_DUTIES_MAX")):
-            if size > self.limits[bound]:
-                found.append(("limit_reached", field))
+        found += [("limit_reached", field) for field in act.cut]
+        found += [("limit_reached", "duties")] if len(act.duties) > self.limits["INTENT_DUTIES_MAX"] else []
         if act.overflow:
             found.append(("limit_reached", "labels"))
         if act.left_out:
             found.append(("limit_reached", "rules"))
         found += [("limit_reached", name) for name in act.marked]
-        for key, facts in self._binding(act, domain):
-            if len(domain.bound_cases(facts) | set(act.cases)) > self.limits["KEY_CASES_MAX"]:
-                found.append(("limit_reached", "cases"))
-            if key in domain.saturated:
+        for key in self._binding(act):
+            if key in domain.overbound:
                 found.append(("limit_reached", key[1]))
+            elif len(domain.bound_cases(key) | set(act.cases)) > self.limits["KEY_CASES_MAX"]:
+                found.append(("limit_reached", "cases"))
         for rule in self.policy.rules:
             if rule.mode == "enforce" and rule.name in act.negative:
                 found.append(("amount_negative", "amount"))
@@ -409,8 +406,7 @@ class Oracle:
 
     def _too_large(self, act):
         """Whether an act that counts all the same does not fit as a whole."""
-        sizes = (("INTENT_OBJECTS_MAX", act.objects), ("INTENT_CASES_MAX", act.cases), ("INTENT_DUTIES_MAX", act.duties))
-        return bool(act.chain_full or act.left_out or any(len(items) > self.limits[bound] for bound, items in sizes))
+        return bool(act.chain_full or act.left_out or act.cut or len(act.duties) > self.limits["INTENT_DUTIES_MAX"])
 
     def _without_room(self, act):
         """Findings about an act that counts though it does not fit (S31)."""
@@ -421,17 +417,13 @@ class Oracle:
         """A fact that nobody could deny: what does not fit marks its keys and holders."""
         act = fact.act
         give(fact, tenant, domain, self.policy, self._unfit(act))
-        self._saturate(act, domain)
+        self._overbind(act, domain)
         if self._too_large(act):
             domain.full.update(self._keys(act))
 
-    def _binding(self, act, domain):
-        """[(key, facts)] of the objects and the task that an act binds its cases to."""
-        out = [(("object", name), domain.facts.by_object.get(name, [])) for name in act.objects] \
-            if act.follows_objects else []
-        if act.task is not None:
-            out.append((("task", act.task), domain.facts.by_task.get(act.task, [])))
-        return out
+    def _binding(self, act):
+        """The objects and the task that an act binds its cases to."""
+        return [key for key in self._keys(act) if key[0] != "case"]
 
     def _rules(self, event, act, domain):
         """Stage 8."""
@@ -506,10 +498,10 @@ class Oracle:
                     found.add(f"{rule.name}:{rule.text}")
         return sorted(found, key=str.encode)
 
-    def _saturate(self, act, domain):
-        for key, facts in self._binding(act, domain):
-            if len(domain.bound_cases(facts)) > self.limits["KEY_CASES_MAX"]:
-                domain.saturated.add(key)
+    def _overbind(self, act, domain):
+        for key in self._binding(act):
+            if len(domain.bound_cases(key)) > self.limits["KEY_CASES_MAX"]:
+                domain.overbound.add(key)
 
     def _outcome(self, event, tenant, domain, place):
         now, names, result = domain.now, (tenant.name, domain.name), event.get("result")
@@ -535,13 +527,14 @@ class Oracle:
                 known.fact = Fact(known.id, known.act, domain.now, domain.next_order(), CONFIRMED)
                 domain.facts.add(known.fact)
                 give(known.fact, tenant, domain, self.policy, self._unfit(known.act))
-                self._saturate(known.act, domain)
+                self._overbind(known.act, domain)
                 if known.cut:
                     domain.full.update(self._keys(known.act))
                 return LATE, "executed_without_allow"
             before, fact.state = fact.state, CONFIRMED
             if before == RELEASED:
-                self._saturate(known.act, domain)
+                fact.since = domain.next_order()
+                self._overbind(known.act, domain)
                 return "restored", "executed_after_release"
             return ("confirmed", None) if before == RESERVED else ("none", None)
         if own or fact is None:
@@ -572,7 +565,9 @@ class Oracle:
         self._note(event, domain, now)
         closed = domain.closed_cases if kind == "case" else domain.closed_objects
         closed[key] = domain.next_order()
-        domain.saturated.discard((kind, key))
+        if (kind, key) in domain.overbound:
+            domain.overbound.discard((kind, key))
+            domain.unbound[(kind, key)] = closed[key]
         domain.full.discard((kind, key))
         self._recorded(event, names, place, now, more)
 

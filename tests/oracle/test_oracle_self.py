@@ -843,6 +843,30 @@ def test_S31_a_chain_longer_than_its_bound(decide):
     assert [told(record) for record in records[20:]] == ["allow", "deny limit_reached:delegation"]
 
 
+def test_S31_of_more_cases_than_fit_the_own_ones_stay_and_then_the_first(decide):
+    names = [f"C{n:02}" for n in range(64)]
+    acts = [observed(f"o{n}", "a", "read", case=names[n]) for n in range(64)]
+    *_, full, denied = decide(policy(), acts + [observed("o64", "a", "read", case="Z"), intent("i1", "a", "read", "V2", case="Z")])
+    assert (told(full), full["data"]["cases"]) == ("observed limit_reached", names[:63] + ["Z"])
+    assert told(denied) == "deny limit_reached:Z"
+
+
+def test_S31_what_has_more_open_cases_than_fit_lends_none_until_it_is_closed(decide):
+    acts = [observed(f"o{n}", "a", "read", case=f"C{n:02}") for n in range(65)]
+    records = decide(policy(), acts + [intent("i1", "b", "read", case="D"), closed(object="V1"), intent("i2", "b", "read"),
+                                       intent("i3", "b", "read", case="D"), intent("i4", "b", "read")])[65:]
+    assert [told(record) for record in records] == ["deny limit_reached:V1", "case", "allow", "allow", "allow"]
+    assert [record["data"].get("cases") for record in records if "intent" in record["data"]] == [["D"], None, ["D"], ["D"]]
+
+
+def test_S31_a_closed_case_takes_no_room_among_those_of_an_object(decide):
+    catalogue = CATALOGUE + "  - {tool: t, action: look, duty: customer.look, shared: true}\n"
+    acts = [observed(f"o{n}", "a", "look", case=f"C{n:02}") for n in range(64)]
+    more = [closed(case="A"), observed("p1", "a", "look", case="A"), intent("i1", "b", "read")]
+    last = decide(policy(catalogue=catalogue), acts + more)[-1]
+    assert (told(last), last["data"]["cases"]) == ("allow", [f"C{n:02}" for n in range(64)])
+
+
 def test_S32_an_expression_that_fails_never_excuses_and_never_hides_a_duty(decide):
     catalogue = CATALOGUE + "  - {tool: t, action: read, duty: secret.read, when: \"args.path == 'db'\"}\n"
     rules = "rules:\n  - {separation: s, duties: [customer.read, secret.read], at_most: 1, by: agent, unless: args.ok}\n"
