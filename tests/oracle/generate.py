@@ -78,8 +78,7 @@ FULL = ["args.total > 100", "args.list.exists(x, x > 2)", "args.list.all(x, x < 
 SCOPED = ["agent.startsWith('spiffe://acme.example/agent/a1')", "tool == 'pay'", "principal == 'user:max@acme.example'",
           "has(args.kind) && args.kind == 'x'", "args.kind == 'y'", "task == 'T-1'"]
 FEATURES = ("labels", "parents", "credentials", "causes", "sequence", "gate", "condition", "except", "history", "cel", "entitle",
-            "purposes", "classes", "scopes", "rates", "crowds",
-            "cases")
+            "purposes", "classes", "scopes", "rates", "crowds")
 
 
 class Options:
@@ -409,8 +408,7 @@ class EventMaker:
         self.family = rng.choice([0.03, 0.2]) if options.having("parents") else 0.0
         crowd = rng.choice([None] * 9 + ["case", "labels", "edges", "agents"])
         if crowd is not None and (options.mode != "mixed" or not options.having("crowds")
-                                  or crowd == "labels" and not options.having("labels")
-                                  or crowd == "case" and not options.having("cases")):
+                                  or crowd == "labels" and not options.having("labels")):
             crowd = None
         self.crowd = crowd
         if self.crowd == "edges":
