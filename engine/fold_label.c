@@ -86,6 +86,7 @@ enum sunder_err sunder_fold_labels(const struct sunder_state *state, struct sund
     if (flow.all.count == 0 && !flow.all.saturated) {
         return SUNDER_OK;
     }
+    SUNDER_TRY(sunder_labels_keep(state->arena, &flow.all));
     bool fact = record->state != SUNDER_FACT_NONE;
     if (fact) {
         SUNDER_TRY(sunder_labels_stamp(

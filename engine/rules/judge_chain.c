@@ -127,6 +127,16 @@ static void add_subject(
     judge->subject_count += 1;
 }
 
+static bool is_subject(const struct sunder_judge *judge, struct sunder_str id)
+{
+    for (uint32_t i = 0; i < judge->subject_count; i++) {
+        if (sunder_str_equal(judge->subjects[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum sunder_err find_and_add(struct sunder_judge *judge, struct sunder_str id, uint32_t role)
 {
     struct sunder_name name;
@@ -151,7 +161,7 @@ static enum sunder_err add_subjects(struct sunder_judge *judge)
     struct sunder_strs claimed = judge->event->delegation;
     for (uint32_t i = 0; i < claimed.count; i++) {
         bool other = !sunder_str_equal(claimed.at[i], judge->principal) && !is_node(judge, claimed.at[i]);
-        if (!other) {
+        if (!other || is_subject(judge, claimed.at[i])) {
             continue;
         }
         if (judge->subject_count == SUNDER_CHAIN_MAX + 1) {

@@ -409,6 +409,35 @@ enum sunder_err sunder_flow_of(
     return SUNDER_OK;
 }
 
+enum sunder_err sunder_labels_keep(struct sunder_arena *arena, struct sunder_labels *labels)
+{
+    if (labels->count <= SUNDER_HOLDER_LABELS_MAX) {
+        return SUNDER_OK;
+    }
+    struct sunder_label *kept = SUNDER_ARENA_RAW(arena, struct sunder_label, SUNDER_HOLDER_LABELS_MAX);
+    if (kept == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    const uint8_t own = SUNDER_LABEL_CARRIED | SUNDER_LABEL_GAINED;
+    uint32_t own_count = 0;
+    for (uint32_t i = 0; i < labels->count && own_count < SUNDER_HOLDER_LABELS_MAX; i++) {
+        own_count += (labels->at[i].bits & own) != 0 ? 1 : 0;
+    }
+    uint32_t room_of_others = SUNDER_HOLDER_LABELS_MAX - own_count;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < labels->count; i++) {
+        uint32_t *room = (labels->at[i].bits & own) != 0 ? &own_count : &room_of_others;
+        if (*room != 0) {
+            *room -= 1;
+            kept[count] = labels->at[i];
+            count += 1;
+        }
+    }
+    labels->at = kept;
+    labels->count = count;
+    return SUNDER_OK;
+}
+
 enum sunder_err sunder_flow_names(
     const struct sunder_flow *flow, struct sunder_arena *arena, uint8_t bits, uint8_t without, struct sunder_strs *ret_names)
 {
@@ -416,13 +445,15 @@ enum sunder_err sunder_flow_names(
     if (flow->all.count == 0) {
         return SUNDER_OK;
     }
-    struct sunder_str *names = SUNDER_ARENA_NEW(arena, struct sunder_str, flow->all.count);
+    struct sunder_labels kept = flow->all;
+    SUNDER_TRY(sunder_labels_keep(arena, &kept));
+    struct sunder_str *names = SUNDER_ARENA_NEW(arena, struct sunder_str, kept.count);
     uint32_t count = 0;
     if (names == NULL) {
         return SUNDER_ERR_FULL;
     }
-    for (uint32_t i = 0; i < flow->all.count && count < SUNDER_HOLDER_LABELS_MAX; i++) {
-        const struct sunder_label *label = &flow->all.at[i];
+    for (uint32_t i = 0; i < kept.count; i++) {
+        const struct sunder_label *label = &kept.at[i];
         if ((label->bits & bits) != 0 && (label->bits & without) == 0) {
             names[count] = label->name;
             count += 1;

@@ -72,7 +72,10 @@ struct sunder_flow {
 SUNDER_MUST_USE enum sunder_err sunder_flow_of(
     const struct sunder_state *state, const struct sunder_label_act *act, struct sunder_flow *ret_flow);
 
-/* The names of the labels of which one of `bits` is set and none of `without`, at most SUNDER_HOLDER_LABELS_MAX.
+/* Cuts an act's labels to SUNDER_HOLDER_LABELS_MAX: its own (carried, gained) stay, then the first in byte order. */
+SUNDER_MUST_USE enum sunder_err sunder_labels_keep(struct sunder_arena *arena, struct sunder_labels *labels);
+
+/* The names of the labels, of those that are kept, of which one of `bits` is set and none of `without`.
  * SUNDER_ERR_FULL: no room. */
 SUNDER_MUST_USE enum sunder_err sunder_flow_names(
     const struct sunder_flow *flow, struct sunder_arena *arena, uint8_t bits, uint8_t without, struct sunder_strs *ret_names);

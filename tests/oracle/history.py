@@ -22,6 +22,7 @@ class Act:
         self.missing = {}         # rule -> field of context_missing
         self.amount = self.credential = None
         self.labels, self.carries, self.claimed, self.gains = [], [], [], []
+        self.kept = []            # its labels and gains, as far as they fit
         self.inherited = {}       # label -> Label, from task, agent, credential and parents
         self.marked = []          # sources that hold more labels than fit
         self.unknown_parents = []

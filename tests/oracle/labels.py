@@ -55,12 +55,13 @@ def put_labels(act, event, place, policy, entries):
         for name, label in parent.given.items() if policy.keeps_labels else ():
             merged(act.inherited, name, label, most)
         act.marked += [id_] if parent.marked else []
-    every = by_bytes(set(act.carries) | set(act.inherited))
-    act.overflow = len(set(act.carries) | set(act.gains)) > policy.limits["LABELS_MAX"] \
-        or len(set(every) | set(act.gains)) > policy.limits["HOLDER_LABELS_MAX"]
-    act.labels = every[:policy.limits["HOLDER_LABELS_MAX"]]
-    act.attested = [name for name in every if name in catalogued
-                    or name in act.inherited and act.inherited[name].attested][:policy.limits["HOLDER_LABELS_MAX"]]
+    own, room = by_bytes(act.carries + act.gains), policy.limits["HOLDER_LABELS_MAX"]
+    others = by_bytes(name for name in act.inherited if name not in own)
+    act.overflow = len(own) > policy.limits["LABELS_MAX"] or len(own + others) > room
+    act.kept = by_bytes((own + others)[:room])
+    act.labels = [name for name in act.kept if name in act.carries or name in act.inherited]
+    act.attested = [name for name in act.kept if name in catalogued
+                    or name in act.inherited and act.inherited[name].attested]
 
 
 def give(fact, tenant, domain, policy, mark):
@@ -68,7 +69,7 @@ def give(fact, tenant, domain, policy, mark):
     if not policy.keeps_labels:
         return
     act, most = fact.act, policy.limits["LABEL_ORIGINS_MAX"]
-    for name in by_bytes(act.labels + act.gains)[:policy.limits["HOLDER_LABELS_MAX"]]:
+    for name in act.kept:
         if name in act.inherited:
             merged(fact.given, name, act.inherited[name], most)
         own = name in act.carries or name in act.gains

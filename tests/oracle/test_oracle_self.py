@@ -843,6 +843,12 @@ def test_S31_a_chain_longer_than_its_bound(decide):
     assert [told(record) for record in records[20:]] == ["allow", "deny limit_reached:delegation"]
 
 
+def test_S31_a_delegator_claimed_twice_takes_one_place_of_the_chain(decide):
+    edges = [edge(f"m{n:02}", "a") for n in range(32)]
+    last = decide(policy(), edges + [intent("i1", "a", "read", principal=None, delegation=["user:ana", "user:ana"])])[-1]
+    assert (told(last), len(last["data"]["subjects"]["delegators"])) == ("allow", 32)
+
+
 def test_S31_of_more_cases_than_fit_the_own_ones_stay_and_then_the_first(decide):
     names = [f"C{n:02}" for n in range(64)]
     acts = [observed(f"o{n}", "a", "read", case=names[n]) for n in range(64)]
@@ -865,6 +871,16 @@ def test_S31_a_closed_case_takes_no_room_among_those_of_an_object(decide):
     more = [closed(case="A"), observed("p1", "a", "look", case="A"), intent("i1", "b", "read")]
     last = decide(policy(catalogue=catalogue), acts + more)[-1]
     assert (told(last), last["data"]["cases"]) == ("allow", [f"C{n:02}" for n in range(64)])
+
+
+def test_S31_of_more_labels_than_fit_the_own_ones_stay_and_then_the_first(decide):
+    names = [f"l{n:02}" for n in range(64)]
+    rules = "rules:\n  - {sequence: s, steps: ['label:zz', payment.submit], along: subject, by: agent, within: 1h}\n"
+    records = decide(policy(rules), [observed("o1", "a", "read", labels=names[:32]), observed("o2", "a", "read", labels=names[32:]),
+                                     observed("o3", "a", "read", labels=["zz"]), observed("o4", "a", "submit")])
+    assert [told(record) for record in records] == ["observed", "observed", "observed limit_reached:labels",
+                                                    "observed", "revoked a rule"]
+    assert [record["data"]["labels"] for record in records[2:4]] == [names[:63] + ["zz"], names]
 
 
 def test_S32_an_expression_that_fails_never_excuses_and_never_hides_a_duty(decide):
