@@ -70,6 +70,7 @@ static const struct sunder_cli_example FMT_EXAMPLES[] = {
 static const struct sunder_cli_example SCHEMA_EXAMPLES[] = {
     {"sunder schema policy >policy.schema.json", "then begin a policy with the line below"},
     {"# yaml-language-server: $schema=policy.schema.json", "what an editor looks for"},
+    {"sunder schema event >event.schema.json", "what an agent's platform may publish"},
 };
 
 const struct sunder_cli_command sunder_cli_policy_commands[] = {
@@ -182,17 +183,22 @@ const struct sunder_cli_command sunder_cli_policy_commands[] = {
         .example_count = COUNT(FMT_EXAMPLES),
         .run = sunder_cmd_fmt},
     {.name = "schema",
-        .operands = "policy|test",
-        .operand_words = "policy test",
+        .operands = "policy|test|event",
+        .operand_words = "policy test event",
         .operands_min = 1,
         .operands_max = 1,
-        .summary = "the JSON Schema of policies and of test files, for editors",
+        .summary = "the JSON Schema of policies, of test files and of events",
         .description =
-            "Writes a JSON Schema (2020-12). With it an editor completes keys and marks what is "
-            "wrong while you type; `sunder check` knows "
-            "more. For editors with the YAML language server (VS Code, Vim, Emacs, JetBrains ...), "
-            "write the schema to a file and begin "
-            "the policy with\n  # yaml-language-server: $schema=policy.schema.json",
+            "Writes a JSON Schema (2020-12).\n\n"
+            "policy, test: with it an editor completes keys and marks what is wrong while you "
+            "type; "
+            "`sunder check` knows more. For editors with the YAML language server (VS Code, Vim, "
+            "Emacs, JetBrains ...), write the schema to a file and begin the policy with\n"
+            "  # yaml-language-server: $schema=policy.schema.json\n\n"
+            "event: for who publishes. Every kind of event of the intents topic as structured "
+            "JSON, "
+            "with what each field means. What it calls valid is not refused for its form; the "
+            "policy may want more of it.",
         .examples = SCHEMA_EXAMPLES,
         .example_count = COUNT(SCHEMA_EXAMPLES),
         .run = sunder_cmd_schema},

@@ -17,6 +17,8 @@ extern const unsigned char sunder_schema_policy[]; /* ops/policies/policy.schema
 extern const size_t sunder_schema_policy_len;
 extern const unsigned char sunder_schema_test[]; /* ops/policies/test.schema.json */
 extern const size_t sunder_schema_test_len;
+extern const unsigned char sunder_schema_event[]; /* ops/policies/event.schema.json */
+extern const size_t sunder_schema_event_len;
 
 struct sunder_demo_cluster;
 

@@ -5,6 +5,7 @@ that ships is valid by them.
 usage: schema.py        (SUNDER_BIN says which program)
 """
 import glob
+import itertools
 import json
 import os
 import re
@@ -151,6 +152,119 @@ class Test(unittest.TestCase):
     def test_mistakes_are_found(self):
         wrong = os.path.join(ROOT, "tests/golden/cli/test-wrong.yaml")
         self.assertGreater(len(errors(self.checker, wrong)), 10)
+
+
+def event(kind, source="bot/a1", **data):
+    return {"specversion": "1.0", "id": "i1", "source": source, "type": f"dev.sunder.{kind}.v1",
+            "time": "2026-03-02T09:00:00Z", "data": {"tenant": "acme", **data}}
+
+
+# One of each kind, with every field that it has.
+WHOLE = [
+    event(kind, agent="bot/a1", principal="user:ana", delegation=["bot/planner"], task="T-1", purpose="pay", tool="erp",
+          action="pay", object="vendor/V77", objects=["vendor/V78"], case="PO-1", args={"po": 7}, amount="18250.75", currency="EUR",
+          labels=["pii"], confidence=0.93, parents=["i0"], credential="sha256:ab", proof="x", idempotency_key="k1")
+    for kind in ("intent", "observed")
+] + [
+    event("outcome", intent="i1", result="executed", proof="x"),
+    event("task", task="T-1", state="opened", principal="user:ana", purpose="pay", case="PO-1", duties=["pay"],
+          agents=["bot/a1"], expires="2026-03-03T09:00:00+01:00", proof="x"),
+    event("delegation", **{"from": "bot/planner"}, to="bot/a1", task="T-1", duties=["pay"], expires="2026-03-03T09:00:00.5Z",
+          revoked=False, proof="x"),
+    event("case", case="PO-1", state="closed", proof="x"),
+    event("case", object="vendor/V77", state="closed"),
+    event("control", control="quarantine", subject="bot/a1", proof="x"),
+]
+# What is put in place of each field, and in place of an item of a list. ABSENT: the field is taken away.
+ABSENT = object()
+VALUES = [
+    ABSENT, None, True, False, 0, 12, -3.5, 1e40, "", "x", "a b", "a//b", "spiffe://acme.example/a", "spiffe:///a", "1://x", "a/", "/a",
+    ".", "..", "a/../b", "a/..b", "...", "./a", "\u00e4", "x" * 256, "x" * 257, "1.5", "01", "-0", "1e3", "1e999", "1,5", ".5", "1.",
+    "9" * 40, "executed", "opened", "ended", "closed", "release", "tick", "2026-03-02T09:00:00Z", "2026-03-02t09:00:00.123-08:30",
+    "2026-13-02T09:00:00Z", "2026-03-02", "2026-03-02T24:00:00Z", [], ["x"], ["x", 1], ["a//b"], [None], ["x"] * 16, ["x"] * 17,
+    ["x"] * 32, ["x"] * 33, ["x"] * 64, ["x"] * 65, {}, {"a": {"b": [1]}},
+]
+FORM = {"malformed", "limit_reached", "bad_identifier", "context_missing", "kind_unsupported"}
+
+
+class Event(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.schema = schema("event")
+        self.checker = jsonschema.Draft202012Validator(self.schema)
+
+    def test_it_is_a_schema(self):
+        jsonschema.Draft202012Validator.check_schema(self.schema)
+
+    def test_fields_are_those_of_the_decoder(self):
+        """By kind, as the test file's schema has them (which is compared with the decoder above)."""
+        kinds = {"act": "intent", "outcome": "outcome", "task": "task", "delegation": "delegation", "case": "case", "control": "control"}
+        rules = {rule["if"]["properties"]["kind"]["const"]: set(rule["then"]["propertyNames"]["enum"])
+                 for rule in schema("test")["$defs"]["event"]["allOf"]}
+        frame = {"kind", "expect", "partition", "key", "at", "after", "id", "source", "value"}
+        for name, kind in kinds.items():
+            # An outcome and a case may name what makes a domain finer than the tenant.
+            domain = {"agent", "principal", "task", "object", "case"} if kind in ("outcome", "case") else set()
+            has = set(self.schema["$defs"][name]["properties"])
+            self.assertEqual(has - domain, rules[kind] - frame - domain, kind)
+
+    def test_events_that_ship_are_valid(self):
+        lines = read(os.path.join(ROOT, "ops/demo/finance.ndjson")).splitlines()
+        sample = os.path.join(ROOT, "ops/policies/cloudtrail/samples/cloudtrail.json")
+        lines += subprocess.run([BIN, "ingest", "cloudtrail", "--in", sample], capture_output=True, text=True,
+                                check=True).stdout.splitlines()
+        found = [error.message for line in lines for error in self.checker.iter_errors(json.loads(line))]
+        self.assertGreater(len(lines), 250)
+        self.assertEqual(found, [])
+
+    def test_what_it_calls_valid_is_what_the_engine_does_not_refuse_for_its_form(self):
+        """Every field of every kind with every value: the schema refuses it exactly when the engine does, in stage 1 or 2."""
+        names, tried = zip(*self.changed(), strict=True)
+        refused = self.refused(tried)
+        wrong = [("engine refuses: " if bad else "engine takes: ") + name
+                 for name, item, bad in zip(names, tried, refused, strict=True) if bad == self.checker.is_valid(item)
+                 and item.get("source") != ""]  # CloudEvents wants one; the engine only where it stands for the agent.
+        self.assertGreater(len(tried), 3000)
+        self.assertGreater(sum(refused), 500)
+        self.assertEqual(wrong, [])
+
+    @staticmethod
+    def changed():
+        for whole in WHOLE:
+            yield whole["type"], whole
+            for where, names in (("data", list(whole["data"])), (None, ["source", "time", "data"])):
+                for name, value in itertools.product(names, VALUES):
+                    item = json.loads(json.dumps(whole))
+                    part = item[where] if where else item
+                    part.pop(name)
+                    if value is not ABSENT:
+                        part[name] = value
+                    yield f"{whole['type']} {where} {name}: {value!r:.80}", item
+
+    def refused(self, events):
+        """Whether the engine refuses the form, by event. Each has an id and a tenant of its own, so that none meets another."""
+        with tempfile.TemporaryDirectory() as folder:
+            policy, path = os.path.join(folder, "policy.yaml"), os.path.join(folder, "events.ndjson")
+            with open(policy, "w", encoding="utf-8") as file:
+                file.write("sunder: 1\nname: t\nauthority: open\ntenant: payload\n"
+                           "catalogue:\n  - {tool: erp, action: pay, duty: pay}\n")
+            with open(path, "w", encoding="utf-8") as file:
+                for number, item in enumerate(events):
+                    line = {**item, "id": f"n{number}"}
+                    data = line.get("data")
+                    if isinstance(data, dict) and data.get("tenant") == "acme":
+                        line["data"] = {**data, "tenant": f"t{number}"}
+                    file.write(json.dumps(line) + "\n")
+            records = subprocess.run([BIN, "replay", "-p", policy, "--in", path], capture_output=True, text=True, check=True).stdout
+        bad = [None] * len(events)
+        for line in records.splitlines():
+            data = json.loads(line)["data"]
+            offset = data["source"]["offset"]
+            form = data.get("stage", 8) <= 2 if "verdict" in data else data.get("kind") == "dead_letter" and data["code"] in FORM
+            bad[offset] = bool(bad[offset]) or form
+        # An event of which there is no record is a dead letter alone.
+        return [value is not False for value in bad]
 
 
 if __name__ == "__main__":
