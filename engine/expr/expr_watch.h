@@ -5,7 +5,7 @@
 
 /* Called after each evaluation of an expression.
  *   value  what it came to; NULL: it errors on this event
- *   arena  may be used, and rewound to where it was */
+ *   arena  may be used, and rewound to where it was unless the history was asked since: it keeps there what it read */
 struct sunder_expr_watch {
     void *ctx;
     void (*seen)(void *ctx,

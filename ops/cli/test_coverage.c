@@ -161,7 +161,10 @@ static void seen(void *ctx,
         struct sunder_value alone;
         enum sunder_err err = sunder_expr_eval(conjunct->alone, &unwatched, arena, &alone);
         conjunct->seen[came_to(err == SUNDER_OK ? &alone : NULL)]++;
-        sunder_arena_rewind(arena, mark);
+        uint64_t history = SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY);
+        if ((sunder_expr_reads(conjunct->alone) & history) == 0) {
+            sunder_arena_rewind(arena, mark); /* Who was asked may have kept there what it read. */
+        }
     }
 }
 
