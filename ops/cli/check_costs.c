@@ -88,14 +88,25 @@ static void place_write(
     FILE *out, const struct sunder_policy *policy, const struct sunder_rule *rule)
 {
     struct sunder_policy_place place = sunder_policy_place_of(policy, rule);
-    struct sunder_str field = sunder_field_name(place.field);
-    fprintf(out,
-        "%s of its %.*s, with %" PRIu32 " rules",
-        place.prefix ? "the beginning" : "the value",
-        TEXT(field),
-        place.worst);
+    uint32_t count = 0;
+    const struct sunder_expr_guard *guard = sunder_expr_guards(rule->when, &count);
+    while (count > 1 && (guard->field != place.field || guard->prefix != place.prefix)) {
+        guard += 1;
+        count -= 1;
+    }
+    fprintf(out, "%.*s ", TEXT(sunder_field_name(place.field)));
+    for (uint32_t i = 0; i < guard->count && i < 3; i++) {
+        fprintf(
+            out, "%s%.*s%s", i == 0 ? "" : ", ", TEXT(guard->values[i]), place.prefix ? "..." : "");
+    }
+    if (guard->count > 3) {
+        fprintf(out, " and %" PRIu32 " more", guard->count - 3);
+    }
     if (place.second) {
-        fprintf(out, ", then %.*s", TEXT(sunder_field_name(place.second_field)));
+        fprintf(out, ", then its %.*s", TEXT(sunder_field_name(place.second_field)));
+    }
+    if (place.worst > 1) {
+        fprintf(out, " (with %" PRIu32 " other rules)", place.worst - 1);
     }
 }
 
@@ -144,8 +155,13 @@ static const struct sunder_catalogue_entry *dearest_entry(
 
 void sunder_check_costs_text(FILE *out, const struct sunder_policy *policy)
 {
-    fprintf(
-        out, "%-28s %-11s %8s  %-44s %s\n", "rule", "kind", "units", "looked at for", "dearest");
+    fprintf(out,
+        "%-28s %-11s %8s  %-44s %s\n",
+        "rule",
+        "kind",
+        "units",
+        "looked at for",
+        "dearest part");
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         const struct sunder_rule *rule = &policy->rules[i];
         struct expressions list = of_rule(rule);
@@ -182,8 +198,12 @@ void sunder_check_costs_text(FILE *out, const struct sunder_policy *policy)
             TEXT(entry->action),
             units);
     }
-    fputs("units: instructions of all conditions of the rule at worst, for one subject and key; "
-          "what a rule reads of its state comes to it\n",
+    fputs("looked at for: acts with one of these duties, or values; for all others the rule costs "
+          "nothing\n"
+          "units: instructions of all conditions of the rule at worst, for one subject and key; 0: "
+          "it "
+          "has none. What it reads\n"
+          "of its state comes to it. A condition may take 10,000 at most\n",
         out);
 }
 

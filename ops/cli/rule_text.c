@@ -380,15 +380,23 @@ static void limit_picture(FILE *out, const struct sunder_doc *rule)
 static void gate_picture(FILE *out, const struct sunder_doc *rule, bool gate)
 {
     struct sunder_str then = sunder_doc_member_text(rule, "then");
+    const struct sunder_doc *require = gate ? sunder_doc_member(rule, "require") : NULL;
+    bool only = require != NULL && then.at == NULL && sunder_doc_member(rule, "approvals") == NULL;
     bool asks = then.at == NULL ? gate : is(then, "escalate");
     fprintf(out, "    act --> %.*s ?\n", TEXT(sunder_doc_member_text(rule, "when")));
     if (gate) { /* S20: where a condition fires, a gate does not ask. */
         fputs("              what it reads is absent   --> denied (context_missing)\n", out);
     }
+    if (require != NULL) {
+        fputs("              yes, and it lacks ", out);
+        list_write(out, require, " or ");
+        fputs("  --> denied (context_missing)\n", out);
+    }
     fprintf(out,
         "              %s --> %s\n",
         gate ? "yes, or another error    " : "yes, or it cannot be told",
-        asks                ? "a person decides"
+        only                ? "passes this rule"
+        : asks              ? "a person decides"
         : is(then, "alert") ? "passes, and is told"
                             : "denied");
     fputs("              no                        --> passes this rule\n", out);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "consumers/node/config_read.h"
+#include "engine/expr/nearest.h"
 #include "engine/model/limits.h"
 
 #define TEXT(str) (int)((str).len < 80 ? (str).len : 80), (str).at
@@ -22,6 +23,9 @@ struct importer {
     const struct sunder_csv *csv;
     struct sunder_sod_matrix *matrix;
     uint32_t column_duty[SUNDER_SOD_DUTIES_MAX + 1]; /* By column of the table. */
+    const struct sunder_csv_cell
+        *columns[SUNDER_SOD_DUTIES_MAX]; /* By duty; NULL: it is no column. */
+    const struct sunder_csv_cell *rows[SUNDER_SOD_DUTIES_MAX];
     /* cells[a][b]: where row a and column b meet, NULL when they do not */
     const struct sunder_csv_cell *cells[SUNDER_SOD_DUTIES_MAX][SUNDER_SOD_DUTIES_MAX];
 };
@@ -136,6 +140,9 @@ static void columns_take(struct importer *importer)
             }
         }
         importer->column_duty[i] = duty;
+        if (duty != NONE) {
+            importer->columns[duty] = &head->cells[i];
+        }
     }
 }
 
@@ -176,6 +183,7 @@ static void row_take(struct importer *importer, const struct sunder_csv_row *row
         return;
     }
     seen[duty] = name->line;
+    importer->rows[duty] = name;
     uint32_t columns = importer->csv->rows[0].count;
     for (uint32_t i = 1; i < row->count; i++) {
         const struct sunder_csv_cell *cell = &row->cells[i];
@@ -203,6 +211,83 @@ static bool is_half(const struct importer *importer)
         }
     }
     return true;
+}
+
+/* Whether both names stand on one side only. */
+static bool are_lone(const struct importer *importer,
+    const struct sunder_csv_cell *row,
+    const struct sunder_csv_cell *column)
+{
+    bool lone_row = false;
+    bool lone_column = false;
+    for (uint32_t i = 0; i < importer->matrix->count; i++) {
+        lone_row = lone_row || (importer->rows[i] == row && importer->columns[i] == NULL);
+        lone_column = lone_column || (importer->columns[i] == column && importer->rows[i] == NULL);
+    }
+    return lone_row && lone_column;
+}
+
+/* Half a matrix needs no column for the first name and no row for the last, or the other way round. */
+static bool is_corner(const struct importer *importer, uint32_t duty)
+{
+    const struct sunder_csv_row *head = &importer->csv->rows[0];
+    const struct sunder_csv_cell *rows[2] = {
+        &importer->csv->rows[1].cells[0], &importer->csv->rows[importer->csv->count - 1].cells[0]};
+    const struct sunder_csv_cell *columns[2] = {&head->cells[head->count - 1], &head->cells[1]};
+    bool corner = false;
+    for (uint32_t i = 0; i < 2; i++) {
+        bool mine = importer->rows[duty] == rows[i] || importer->columns[duty] == columns[i];
+        corner = corner || (mine && are_lone(importer, rows[i], columns[i]));
+    }
+    return corner && is_half(importer);
+}
+
+/* The duty of the other side with the nearest name. */
+static struct sunder_str other_name(const struct importer *importer, uint32_t duty)
+{
+    struct sunder_str names[SUNDER_SOD_DUTIES_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < importer->matrix->count; i++) {
+        const struct sunder_csv_cell *other =
+            importer->rows[duty] == NULL ? importer->rows[i] : importer->columns[i];
+        if (other != NULL && i != duty) {
+            names[count++] = importer->matrix->duties[i].id;
+        }
+    }
+    return sunder_str_nearest(importer->matrix->duties[duty].id, names, count);
+}
+
+/* A name that is spelt in two ways becomes two duties, each with half of its conflicts. */
+static void sides_check(struct importer *importer)
+{
+    const struct sunder_sod_matrix *matrix = importer->matrix;
+    bool any = false;
+    for (uint32_t i = 0; i < matrix->count && !any; i++) {
+        any = importer->rows[i] != NULL && importer->columns[i] != NULL;
+    }
+    for (uint32_t i = 0; i < matrix->count && any; i++) {
+        const struct sunder_csv_cell *row = importer->rows[i];
+        const struct sunder_csv_cell *column = importer->columns[i];
+        if ((row != NULL && column != NULL) || is_corner(importer, i)) {
+            continue;
+        }
+        struct sunder_complaints *complaints = importer->reader.complaints;
+        struct sunder_str meant = other_name(importer, i);
+        uint32_t at = complaints->count;
+        SAY(importer,
+            row != NULL ? row : column,
+            "`%.*s` is a %s and no %s, and becomes a duty of its own%s%.*s%s",
+            TEXT(matrix->duties[i].cell.text),
+            row != NULL ? "row" : "column",
+            row != NULL ? "column" : "row",
+            meant.at != NULL ? "; did you mean `" : "",
+            TEXT(meant),
+            meant.at != NULL ? "`?" : "");
+        complaints->errors -= 1;
+        if (complaints->count > at) {
+            complaints->at[at].level = SUNDER_COMPLAINT_WARNING;
+        }
+    }
 }
 
 static void symmetry_check(struct importer *importer)
@@ -261,6 +346,9 @@ enum sunder_err sunder_sod_read(const struct sunder_csv *csv,
         columns_take(importer);
         for (uint32_t i = 1; i < csv->count; i++) {
             row_take(importer, &csv->rows[i], seen);
+        }
+        if (complaints->errors == 0) {
+            sides_check(importer);
         }
         symmetry_check(importer);
     }

@@ -334,6 +334,15 @@ void sunder_test_coverage_text(
         policy->rule_count,
         policy->entry_count - unreached,
         policy->entry_count);
+    fputs("  judged: acts that the rule looks at; excused: by `unless` or `except`; shadow: would "
+          "have "
+          "fired, only watching\n"
+          "  true, false, error: what each part of a condition came to by itself, once for each "
+          "subject, key and duty under test;\n"
+          "  an error is a field that is absent, as a rule, and decides nothing where another part "
+          "is "
+          "false\n",
+        out);
 }
 
 static void conditions_json(
