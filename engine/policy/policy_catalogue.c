@@ -1,8 +1,8 @@
 /* The catalogue: what an act means. */
 #include "engine/base/must.h"
 #include "engine/expr/nearest.h"
-#include "engine/policy/policy_parts.h"
 #include "engine/policy/policy_flow.h"
+#include "engine/policy/policy_parts.h"
 
 #define S SUNDER_STR
 
@@ -139,7 +139,17 @@ bool policy_find_duty(struct policy_compile *c,
     }
     struct sunder_str meant = sunder_str_nearest(name, c->duties, c->duty_count);
     if (sunder_str_absent(meant)) {
-        POLICY_SAY(c, ERROR, doc, S("no entry of the catalogue has the duty `"), name, S("`"));
+        bool none = c->duty_count == 0;
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("no entry of the catalogue has the duty `"),
+            name,
+            none ? S("`: `catalogue` says what carries a duty out, as in `- {tool: erp, action: "
+                     "create, duty: ")
+                 : S("`"),
+            none ? name : S(""),
+            none ? S("}`") : S(""));
     } else {
         POLICY_SAY(c,
             ERROR,

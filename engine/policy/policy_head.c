@@ -152,6 +152,18 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
     }
 }
 
+/* Whoever writes a number there means how many. */
+static bool approvals_are_a_map(struct policy_compile *c, const struct sunder_doc *doc)
+{
+    if (doc->kind != SUNDER_DOC_MAP) {
+        POLICY_SAY(c,
+            ERROR,
+            doc,
+            S("`approvals` must be a map, as in `{count: 1, from: [group:supervisors]}`"));
+    }
+    return doc->kind == SUNDER_DOC_MAP;
+}
+
 bool policy_read_approvals(
     struct policy_compile *c, const struct sunder_doc *doc, struct sunder_wanted *ret_wanted)
 {
@@ -169,7 +181,8 @@ bool policy_read_approvals(
     };
     const struct sunder_doc *values[KEYS];
     struct sunder_wanted wanted = {0};
-    if (!policy_read_map(c, doc, S("`approvals`"), POLICY_WORDS(keys), values)) {
+    if (!approvals_are_a_map(c, doc) ||
+        !policy_read_map(c, doc, S("`approvals`"), POLICY_WORDS(keys), values)) {
         return false;
     }
     if (values[COUNT] == NULL || values[FROM] == NULL) {

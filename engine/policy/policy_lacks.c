@@ -51,7 +51,7 @@ static struct sunder_str fixed(const struct policy_compile *c,
     bool tier = field == SUNDER_FIELD_TIER && entry->tier != SUNDER_TIER_NONE;
     bool call = (field == SUNDER_FIELD_TOOL || field == SUNDER_FIELD_ACTION) && !entry->wild;
     struct sunder_str called = field == SUNDER_FIELD_TOOL ? entry->tool : entry->action;
-    return duty ? c->duties[entry->duty.value]
+    return duty   ? c->duties[entry->duty.value]
            : tier ? tiers[entry->tier]
            : call ? called
                   : (struct sunder_str){0};
@@ -78,6 +78,17 @@ static bool passes_over(const struct policy_compile *c,
     return false;
 }
 
+/* Whether the condition is false for some acts of the catalogue whatever they say: by their duty, tool, action or tier. */
+static bool is_narrow(const struct policy_compile *c, const struct sunder_rule *rule)
+{
+    for (uint32_t i = 0; i < c->policy->entry_count; i++) {
+        if (passes_over(c, rule, &c->policy->entries[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The first duty whose acts may lack the field, and how many there are; entries of one duty stand side by side as a rule. */
 static uint32_t lacking(const struct policy_compile *c,
     const struct sunder_rule *rule,
@@ -89,8 +100,7 @@ static uint32_t lacking(const struct policy_compile *c,
     for (uint32_t i = 0; i < c->policy->entry_count; i++) {
         const struct sunder_catalogue_entry *entry = &c->policy->entries[i];
         if (entry->duty.value == last.value || entry->duty.value == SUNDER_DUTY_NONE.value ||
-            passes_over(c, rule, entry) ||
-            (fields_of(c, entry) & SUNDER_FIELD_BIT(field)) != 0) {
+            passes_over(c, rule, entry) || (fields_of(c, entry) & SUNDER_FIELD_BIT(field)) != 0) {
             continue;
         }
         *ret_first = count == 0 ? entry->duty : *ret_first;
@@ -100,9 +110,8 @@ static uint32_t lacking(const struct policy_compile *c,
     return count;
 }
 
-static void say_lack(struct policy_compile *c,
-    const struct policy_draft *draft,
-    const struct sunder_expr_lack *lack)
+static void say_lack(
+    struct policy_compile *c, const struct policy_draft *draft, const struct sunder_expr_lack *lack)
 {
     const struct sunder_rule *rule = &draft->rule;
     struct sunder_duty_id first = SUNDER_DUTY_NONE;
@@ -110,20 +119,20 @@ static void say_lack(struct policy_compile *c,
     if (duties == 0) {
         return;
     }
-    uint32_t guards = 0;
     bool gate = rule->kind == SUNDER_RULE_GATE;
-    bool placed = sunder_expr_guards(rule->when, &guards) != NULL;
+    bool narrow = is_narrow(c, rule);
     bool requirable = (REQUIRABLE & SUNDER_FIELD_BIT(lack->field)) != 0;
     bool of_the_entry = lack->field == SUNDER_FIELD_TIER || lack->field == SUNDER_FIELD_PHASE;
     struct sunder_complaint at = policy_place(draft->when_doc, lack->offset);
-    at.level = gate && placed ? SUNDER_COMPLAINT_NOTE : SUNDER_COMPLAINT_WARNING;
+    at.level = gate && narrow ? SUNDER_COMPLAINT_NOTE : SUNDER_COMPLAINT_WARNING;
     const struct sunder_str parts[] = {S("`"),
         rule->name,
         gate ? S("` denies an act of `") : S("` fires for an act of `"),
         c->duties[first.value],
         duties > 1 ? S("` (and of other duties) that lacks `") : S("` that lacks `"),
         lack->path,
-        S("`: write `has("),
+        narrow ? S("`: write `has(")
+               : S("`: name the duty that is meant, as in `duty == '...' && ...`, or write `has("),
         lack->path,
         S(") && ...` to let it pass, `!has("),
         lack->path,

@@ -299,8 +299,17 @@ bool policy_read_word(struct policy_compile *c,
                                        : sunder_text(c->arena, list, S(", "), words.at[i].name);
         c->full = c->full || sunder_str_absent(list);
     }
-    POLICY_SAY(
-        c, ERROR, doc, S("`"), what, S("` cannot be `"), shown(text), S("`; it is one of: "), list);
+    bool several = memchr(text.at, ',', text.len) != NULL;
+    POLICY_SAY(c,
+        ERROR,
+        doc,
+        S("`"),
+        what,
+        S("` cannot be `"),
+        shown(text),
+        several ? S("`; several are a list, as in `[a, b]`, each one of: ")
+                : S("`; it is one of: "),
+        list);
     return false;
 }
 

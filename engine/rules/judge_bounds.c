@@ -93,7 +93,9 @@ static enum sunder_err sums(struct sunder_judge *judge)
                     SUNDER_STR("limit `"),
                     rule->name,
                     foreign ? SUNDER_STR("` adds up ") : SUNDER_STR("` has no rate that leads to "),
-                    foreign ? rule->currency : rule->rates->to)));
+                    foreign ? rule->currency : rule->rates->to,
+                    judge->event->currency.at == NULL ? SUNDER_STR(", and this act names no currency")
+                                                      : SUNDER_STR(""))));
         }
         if (rule->rates != NULL && !candidate->value.exact) {
             SUNDER_TRY(sunder_judge_deny(judge,
