@@ -78,7 +78,7 @@ enum sunder_err sunder_decide(const struct sunder_policy *policy, const struct s
     }
     if (event->kind == SUNDER_EVENT_UNKNOWN || event->kind == SUNDER_EVENT_APPROVAL) {
         return sunder_answer_dead(step, SUNDER_STR("kind_unsupported"), SUNDER_STR("type"),
-            SUNDER_STR("this build has no such kind of event"));
+            SUNDER_STR("this build has no such kind of event; a type is written as in dev.sunder.intent.v1"));
     }
     bool unsupported = event->kind == SUNDER_EVENT_CONTROL &&
                        (event->control == SUNDER_CONTROL_TICK || event->control == SUNDER_CONTROL_ACTIVATE);

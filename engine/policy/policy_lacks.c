@@ -20,6 +20,25 @@
         SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT) | SUNDER_FIELD_BIT(SUNDER_FIELD_CURRENCY) |          \
         SUNDER_FIELD_BIT(SUNDER_FIELD_CONFIDENCE) | SUNDER_FIELD_BIT(SUNDER_FIELD_CREDENTIAL))
 
+/* What limits that add up amounts ask of every act with the duty: without it they deny (S19). */
+static sunder_field_set summed_of(const struct policy_compile *c, struct sunder_duty_id duty)
+{
+    sunder_field_set fields = 0;
+    for (uint32_t i = 0; i < c->draft_count; i++) {
+        const struct sunder_rule *rule = &c->drafts[i].rule;
+        bool sums = rule->kind == SUNDER_RULE_LIMIT && rule->value_is_amount &&
+                    rule->mode == SUNDER_MODE_ENFORCE;
+        bool mine = rule->duty_count == 0;
+        for (uint32_t d = 0; d < rule->duty_count && !mine; d++) {
+            mine = rule->duties[d].value == duty.value;
+        }
+        fields |= sums && mine ? SUNDER_FIELD_BIT(SUNDER_FIELD_AMOUNT) |
+                                     SUNDER_FIELD_BIT(SUNDER_FIELD_CURRENCY)
+                               : 0;
+    }
+    return fields;
+}
+
 /* What every act that only this entry matches has: the policy requires or gives it. */
 static sunder_field_set fields_of(
     const struct policy_compile *c, const struct sunder_catalogue_entry *entry)
@@ -30,6 +49,7 @@ static sunder_field_set fields_of(
     bool tier = entry->tier != SUNDER_TIER_NONE || (effects != NULL && effects->tier != 0);
     bool phase = entry->phase != 0 || (effects != NULL && effects->phases != 0);
     sunder_field_set fields = ALWAYS | policy->require.always | policy->require.tier[entry->tier];
+    fields |= summed_of(c, entry->duty);
     fields |= policy->require.duty == NULL ? 0 : policy->require.duty[duty];
     fields |= policy->has_purposes ? SUNDER_FIELD_BIT(SUNDER_FIELD_PURPOSE) : 0;
     fields |= entry->object != NULL ? SUNDER_FIELD_BIT(SUNDER_FIELD_OBJECT) : 0;

@@ -467,7 +467,8 @@ enum sunder_err sunder_judge_context(
 {
     SUNDER_TRY(sunder_judge_entitled(judge));
     const struct sunder_str cannot =
-        SUNDER_STR("the catalogue's expression finds no text in this act");
+        SUNDER_STR("the catalogue's expression finds no text in this act: what it reads is absent, or a number "
+                   "(`string(x)` makes a text of one)");
     if (trouble->object_errors) {
         SUNDER_TRY(sunder_judge_deny(judge, 6, SUNDER_STR("context_missing"), SUNDER_STR("object"), cannot));
     }

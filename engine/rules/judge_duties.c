@@ -182,7 +182,8 @@ static enum sunder_err derive(struct act *act, const struct sunder_expr *expr, s
         return SUNDER_OK;
     }
     return sunder_judge_deny(judge, 5, SUNDER_STR("bad_identifier"), field,
-        SUNDER_STR("the catalogue makes a text of this act that is no identifier"));
+        SUNDER_STR("the catalogue makes a text of this act that is no identifier: 1 to 256 bytes of A-Z a-z 0-9 "
+                   ". _ ~ : / @ + = # % -"));
 }
 
 /* An entry whose condition errors counts: it might have held (S41). */
