@@ -16,9 +16,12 @@ class Holder:
 
 def merged(into, name, label, most):
     """Adds a label to a dict of them; of the origins the latest stay."""
-    mine = into.setdefault(name, Label())
-    origins = {fact.order: fact for fact in mine.origins + label.origins}
-    mine.origins = [origins[order] for order in sorted(origins)][-most:]
+    if name not in into:
+        into[name] = Label()
+    mine = into[name]
+    if mine.origins != label.origins:
+        origins = {fact.order: fact for fact in mine.origins + label.origins}
+        mine.origins = [origins[order] for order in sorted(origins)][-most:]
     mine.attested = mine.attested or label.attested
 
 
