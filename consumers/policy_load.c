@@ -67,10 +67,11 @@ static enum sunder_err compile(
         if (copy != NULL) {
             memcpy(copy, fail.text, sizeof fail.text);
         }
-        load->complaints.at[0] = (struct sunder_complaint){SUNDER_COMPLAINT_ERROR,
-            fail.line,
-            fail.column,
-            copy == NULL ? SUNDER_STR("too large") : sunder_str_of(copy)};
+        load->complaints.at[0] = (struct sunder_complaint){.level = SUNDER_COMPLAINT_ERROR,
+            .code = SUNDER_COMPLAINT_CODE_YAML,
+            .line = fail.line,
+            .column = fail.column,
+            .text = copy == NULL ? SUNDER_STR("too large") : sunder_str_of(copy)};
         load->complaints.count = 1;
         load->complaints.errors = 1;
         return SUNDER_ERR_INVALID;

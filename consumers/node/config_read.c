@@ -23,11 +23,12 @@ void sunder_read_complain(
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     struct sunder_str copy = sunder_str_copy(reader->arena, sunder_str_of(text));
-    complaints->at[complaints->count++] = (struct sunder_complaint){SUNDER_COMPLAINT_ERROR,
-        line,
-        column,
-        copy.at == NULL ? SUNDER_STR("something is wrong here, and there is no memory to say what")
-                        : copy};
+    complaints->at[complaints->count++] = (struct sunder_complaint){.level = SUNDER_COMPLAINT_ERROR,
+        .line = line,
+        .column = column,
+        .text = copy.at == NULL
+                    ? SUNDER_STR("something is wrong here, and there is no memory to say what")
+                    : copy};
 }
 
 static struct sunder_str nearest(struct sunder_str word, const char *const *words, uint32_t count)

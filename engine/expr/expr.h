@@ -114,9 +114,21 @@ struct sunder_expr_env {
 
 struct sunder_expr; /* Opaque: a compiled expression, in the arena it was compiled into. */
 
+/* What kind of mistake it is. */
+enum sunder_expr_code {
+    SUNDER_EXPR_CODE_SYNTAX, /* Written otherwise, or called with something else. */
+    SUNDER_EXPR_CODE_TYPE,
+    SUNDER_EXPR_CODE_FIELD, /* Known, but not to be read here. */
+    SUNDER_EXPR_CODE_UNKNOWN_FIELD,
+    SUNDER_EXPR_CODE_UNKNOWN_FUNCTION,
+    SUNDER_EXPR_CODE_TOO_LARGE, /* Beyond a bound of limits.h. */
+    SUNDER_EXPR_CODE_UNSUPPORTED,
+};
+
 /* What is wrong with an expression's source. offset: bytes from its start. text: zero-terminated sentence, with a
  * "did you mean" where there is one. */
 struct sunder_expr_error {
+    enum sunder_expr_code code;
     uint32_t offset;
     char text[240];
 };

@@ -115,7 +115,7 @@ static void fail_count(struct expr_compile *c, const struct expr_node *node, uin
         EXPR_WORD("four arguments"),
         EXPR_WORD("five arguments")};
     count -= node->method ? 1 : 0;
-    EXPR_FAIL(c, node->offset, S("`"), node->name, S("` takes "), numbers[count]);
+    EXPR_FAIL_AS(c, TYPE, node->offset, S("`"), node->name, S("` takes "), numbers[count]);
 }
 
 /* Exactly one overload has so many arguments: the first that does not fit is to blame. */
@@ -125,7 +125,8 @@ static void fail_argument(
     uint32_t i = 0;
     for (const struct expr_node *child = node->first; child != NULL; child = child->next) {
         if (!expr_unify(c, overload->arguments[i], child->type)) {
-            EXPR_FAIL(c,
+            EXPR_FAIL_AS(c,
+                TYPE,
                 child->offset,
                 S("`"),
                 node->name,
@@ -171,20 +172,21 @@ static bool fail_comparison(
     struct sunder_str what_a = expr_type_words(c, a->type);
     struct sunder_str what_b = expr_type_words(c, b->type);
     if (sunder_str_equal(sign, S("==")) || sunder_str_equal(sign, S("!="))) {
-        EXPR_FAIL(c, node->offset, what_a, S(" never equals "), what_b);
+        EXPR_FAIL_AS(c, TYPE, node->offset, what_a, S(" never equals "), what_b);
         return true;
     }
     if (sign.at[0] == '<' || sign.at[0] == '>') {
         for (const struct expr_node *side = a; side != NULL; side = side->next) {
             if (!has_order(c, side->type)) {
-                EXPR_FAIL(c,
+                EXPR_FAIL_AS(c,
+                    TYPE,
                     side->offset,
                     S("numbers, texts and times have an order, and this is "),
                     expr_type_words(c, side->type));
                 return true;
             }
         }
-        EXPR_FAIL(c, node->offset, what_a, S(" cannot be compared with "), what_b);
+        EXPR_FAIL_AS(c, TYPE, node->offset, what_a, S(" cannot be compared with "), what_b);
         return true;
     }
     if (!sunder_str_equal(sign, S("in"))) {
@@ -192,9 +194,9 @@ static bool fail_comparison(
     }
     enum expr_type_kind kind = expr_type_of(b->type)->kind;
     if (kind != EXPR_TYPE_LIST && kind != EXPR_TYPE_MAP) {
-        EXPR_FAIL(c, b->offset, S("`in` wants a list or a map, and this is "), what_b);
+        EXPR_FAIL_AS(c, TYPE, b->offset, S("`in` wants a list or a map, and this is "), what_b);
     } else {
-        EXPR_FAIL(c, node->offset, what_a, S(" is never in "), what_b);
+        EXPR_FAIL_AS(c, TYPE, node->offset, what_a, S(" is never in "), what_b);
     }
     return true;
 }
@@ -204,7 +206,8 @@ static void fail_operator(struct expr_compile *c, const struct expr_node *node)
     struct sunder_str sign = sign_of(node);
     if (node->count == 1) {
         struct sunder_str wants = sign.at[0] == '!' ? S("true or false") : S("a number");
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->first->offset,
             S("`"),
             sign,
@@ -213,13 +216,15 @@ static void fail_operator(struct expr_compile *c, const struct expr_node *node)
             S(", and this is "),
             expr_type_words(c, node->first->type));
     } else if (sign.at[0] == '[') {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             expr_type_words(c, node->first->type),
             S(" has no element under "),
             expr_type_words(c, node->last->type));
     } else if (!fail_comparison(c, node, sign)) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             S("`"),
             sign,
@@ -253,7 +258,8 @@ static void fail_overload(
         fail_argument(c, node, &only);
     } else {
         const struct expr_node *blamed = node->count == 0 ? node : node->first;
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             blamed->offset,
             S("`"),
             node->name,
@@ -299,11 +305,14 @@ static void fail_unknown(struct expr_compile *c, const struct expr_node *node)
             node->method ? S("` is called with its argument in brackets, as in `string(x)`")
                          : S("` is called on a value, as in `agent.startsWith('a')`"));
     } else if (sunder_str_equal(node->name, S("not"))) {
-        EXPR_FAIL(c, node->offset, S("unknown function `not`; did you mean `!`?"));
+        EXPR_FAIL_AS(
+            c, UNKNOWN_FUNCTION, node->offset, S("unknown function `not`; did you mean `!`?"));
     } else if (sunder_str_absent(meant)) {
-        EXPR_FAIL(c, node->offset, S("unknown function `"), node->name, S("`"));
+        EXPR_FAIL_AS(
+            c, UNKNOWN_FUNCTION, node->offset, S("unknown function `"), node->name, S("`"));
     } else {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            UNKNOWN_FUNCTION,
             node->offset,
             S("unknown function `"),
             node->name,
@@ -400,7 +409,8 @@ void expr_check_add(struct expr_compile *c, struct expr_node *node)
                 expr_type_of(types[1])->kind == EXPR_TYPE_STRING) {
                 hint = S("; `string(x)` makes a string");
             }
-            EXPR_FAIL(c,
+            EXPR_FAIL_AS(c,
+                TYPE,
                 child->offset,
                 S("`+` cannot add "),
                 expr_type_words(c, types[1]),

@@ -25,7 +25,8 @@ static void need_bool(struct expr_compile *c, const struct expr_node *node, stru
 {
     uint32_t mark = c->trail_count;
     if (c->err == SUNDER_OK && !expr_unify(c, node->type, &expr_types[EXPR_TYPE_BOOL])) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             what,
             S(" wants true or false, and this is "),
@@ -74,7 +75,8 @@ static void check_choice(struct expr_compile *c, struct expr_node *node)
     uint32_t mark = c->trail_count;
     bool numbers = c->schema->policy && both_numbers(yes->type, no->type);
     if (!numbers && !expr_unify(c, yes->type, no->type)) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             S("`? :` gives "),
             expr_type_words(c, yes->type),
@@ -139,7 +141,8 @@ static void check_map_keys(struct expr_compile *c, const struct expr_node *node)
         bool may = kind == EXPR_TYPE_DYN || kind == EXPR_TYPE_VAR || kind == EXPR_TYPE_BOOL ||
                    kind == EXPR_TYPE_INT || kind == EXPR_TYPE_UINT || kind == EXPR_TYPE_STRING;
         if (!may) {
-            EXPR_FAIL(c,
+            EXPR_FAIL_AS(c,
+                TYPE,
                 key->offset,
                 S("a key is a string, an int, a uint or a bool, and this is "),
                 expr_type_words(c, key->type));
@@ -190,7 +193,8 @@ static const struct expr_type *variable_type(struct expr_compile *c, const struc
         return range->a;
     }
     if (range->kind != EXPR_TYPE_DYN && range->kind != EXPR_TYPE_VAR) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             S("macros go over a list or a map, and this is "),
             expr_type_words(c, range));
@@ -208,7 +212,10 @@ static void check_loop(struct expr_compile *c, struct expr_node *node)
     scope.type = variable_type(c, node);
     c->loops += 1;
     if (c->loops > c->schema->loops_max) {
-        EXPR_FAIL(c, node->offset, S("macros nest deeper than 2: each level multiplies the time"));
+        EXPR_FAIL_AS(c,
+            TOO_LARGE,
+            node->offset,
+            S("macros nest deeper than 2: each level multiplies the time"));
     }
     c->scope = &scope;
     for (struct expr_node *child = node->first->next; child != NULL && c->err == SUNDER_OK;

@@ -32,7 +32,8 @@ struct expr_insn *expr_emit(
     struct expr_generator *g, const struct expr_node *node, struct expr_insn insn)
 {
     if (insn.dst >= EXPR_REGISTERS_MAX - 5 || insn.a >= EXPR_REGISTERS_MAX - 5) {
-        EXPR_FAIL(g->c, node->offset, S("the expression needs too many intermediate values"));
+        EXPR_FAIL_AS(
+            g->c, TOO_LARGE, node->offset, S("the expression needs too many intermediate values"));
         insn.dst = 0;
         insn.a = 0;
     }
@@ -317,7 +318,7 @@ static void gen_matches(struct expr_generator *g, struct expr_node *node, uint32
         return;
     }
     if (pattern->value.count > 256) {
-        EXPR_FAIL(g->c, pattern->offset, S("a pattern has at most 256 bytes"));
+        EXPR_FAIL_AS(g->c, TOO_LARGE, pattern->offset, S("a pattern has at most 256 bytes"));
         return;
     }
     if (regex == NULL) {

@@ -5,16 +5,16 @@
 #define S SUNDER_STR
 
 void expr_fail(struct expr_compile *c,
-    enum sunder_err err,
-    uint32_t offset,
+    struct expr_failure failure,
     const struct sunder_str *parts,
     uint32_t count)
 {
     if (c->err != SUNDER_OK) {
         return;
     }
-    c->err = err;
-    c->error->offset = offset;
+    c->err = failure.err;
+    c->error->code = failure.code;
+    c->error->offset = failure.offset;
     size_t at = 0;
     for (uint32_t i = 0; i < count; i++) {
         size_t room = sizeof(c->error->text) - 1 - at;
@@ -30,7 +30,8 @@ void expr_fail(struct expr_compile *c,
 void expr_fail_full(struct expr_compile *c)
 {
     const struct sunder_str text = S("no memory is left for the policy");
-    expr_fail(c, SUNDER_ERR_FULL, 0, &text, 1);
+    const struct expr_failure full = {.err = SUNDER_ERR_FULL, .code = SUNDER_EXPR_CODE_TOO_LARGE};
+    expr_fail(c, full, &text, 1);
 }
 
 void expr_begin(struct expr_compile *c)
@@ -48,14 +49,16 @@ static void check_wanted(
                 expr_type_of(root->type)->kind == EXPR_TYPE_DOUBLE;
     c->numbers_meet = false;
     if (!meet) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             0,
             S("this expression must give "),
             expr_type_words(c, wanted),
             S(", and gives "),
             expr_type_words(c, root->type));
     } else if (real) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             0,
             S("this expression gives a double, which is not exact; `decimal(x)` makes a decimal"));
     }
@@ -65,7 +68,8 @@ void expr_compile_all(
     struct expr_compile *c, const struct expr_type *wanted, struct expr_compiled *ret_compiled)
 {
     if (c->source.len > SUNDER_EXPR_CHARS_MAX) {
-        EXPR_FAIL(c, SUNDER_EXPR_CHARS_MAX, S("the expression is longer than 4096 bytes"));
+        EXPR_FAIL_AS(
+            c, TOO_LARGE, SUNDER_EXPR_CHARS_MAX, S("the expression is longer than 4096 bytes"));
         return;
     }
     c->source = expr_keep_text(c, c->source);

@@ -328,7 +328,8 @@ void expr_cost(struct expr_compile *c, struct expr_node *root, struct sunder_exp
     }
     uint32_t offset = ret_cost->factor_count == 0 ? 0 : ret_cost->factors[0].offset;
     struct sunder_str units = sunder_text_u64(&arena, ret_cost->units);
-    EXPR_FAIL(c,
+    EXPR_FAIL_AS(c,
+        TOO_LARGE,
         offset,
         S("at worst this takes "),
         units,

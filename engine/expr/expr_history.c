@@ -101,8 +101,10 @@ static uint32_t call_number(
         }
     }
     if (c->call_count == EXPR_HISTORY_CALLS_MAX) {
-        EXPR_FAIL(
-            c, node->offset, S("an expression asks the history at most 16 different questions"));
+        EXPR_FAIL_AS(c,
+            TOO_LARGE,
+            node->offset,
+            S("an expression asks the history at most 16 different questions"));
         return 0;
     }
     c->calls[c->call_count] = *call;
@@ -144,7 +146,7 @@ bool expr_check_history(struct expr_compile *c, struct expr_node *node)
         return !value;
     }
     if ((c->schema->allowed & SUNDER_FIELD_BIT(SUNDER_FIELD_HISTORY)) == 0) {
-        EXPR_FAIL(c, node->start, S("`history` cannot be read here"));
+        EXPR_FAIL_AS(c, FIELD, node->start, S("`history` cannot be read here"));
         return true;
     }
     struct sunder_history_call call = {.kind = calls[i].kind, .sum = SUNDER_FIELD_COUNT};

@@ -97,14 +97,16 @@ static void fail_forbidden(
     bool decided = field == SUNDER_FIELD_DUTY || field == SUNDER_FIELD_DUTIES ||
                    field == SUNDER_FIELD_PHASE || field == SUNDER_FIELD_TIER;
     if (decided) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            FIELD,
             node->start,
             S("`"),
             sunder_field_name(field),
             S("` can be read in rules only: the catalogue decides it"));
         return;
     }
-    EXPR_FAIL(c, node->start, S("`"), sunder_field_name(field), S("` cannot be read here"));
+    EXPR_FAIL_AS(
+        c, FIELD, node->start, S("`"), sunder_field_name(field), S("` cannot be read here"));
 }
 
 static void become_variable(struct expr_compile *c, struct expr_node *node, uint32_t slot)
@@ -124,7 +126,8 @@ static void become_variable(struct expr_compile *c, struct expr_node *node, uint
     if ((c->schema->allowed & SUNDER_FIELD_BIT(slot)) == 0) {
         fail_forbidden(c, node, (enum sunder_field)slot);
     } else if (slot == SUNDER_FIELD_HISTORY) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            FIELD,
             node->start,
             S("`history` has no value; ask it, as in `history.count('payment.submit')` or "
               "`history.since(duration('24h')).sum(amount)`"));
@@ -168,7 +171,8 @@ static void fail_far(struct expr_compile *c, const struct expr_node *node, struc
     bool args =
         c->schema->policy && (c->schema->allowed & SUNDER_FIELD_BIT(SUNDER_FIELD_ARGS)) != 0;
     if (args && name.len > 1) { /* One letter: the variable of a macro that is misspelt. */
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            UNKNOWN_FIELD,
             node->start,
             S("unknown field `"),
             name,
@@ -180,7 +184,7 @@ static void fail_far(struct expr_compile *c, const struct expr_node *node, struc
         return;
     }
     struct sunder_str what = c->schema->policy ? S("unknown field `") : S("unknown name `");
-    EXPR_FAIL(c, node->start, what, name, S("`; a text is written in quotes"));
+    EXPR_FAIL_AS(c, UNKNOWN_FIELD, node->start, what, name, S("`; a text is written in quotes"));
 }
 
 static void fail_unknown(
@@ -199,13 +203,21 @@ static void fail_unknown(
     struct sunder_str meant = sunder_str_nearest(name, words, count);
     struct sunder_str what = c->schema->policy ? S("unknown field `") : S("unknown name `");
     if (sunder_str_equal(name, S("proof"))) {
-        EXPR_FAIL(c, node->start, S("`proof` is not supported by this build yet"));
+        EXPR_FAIL_AS(c, UNSUPPORTED, node->start, S("`proof` is not supported by this build yet"));
     } else if (c->schema->policy && is_text_meant(c, node, name)) {
-        EXPR_FAIL(c, node->start, what, name, S("`; a text is written in quotes: '"), name, S("'"));
+        EXPR_FAIL_AS(c,
+            UNKNOWN_FIELD,
+            node->start,
+            what,
+            name,
+            S("`; a text is written in quotes: '"),
+            name,
+            S("'"));
     } else if (sunder_str_absent(meant)) {
         fail_far(c, node, name);
     } else {
-        EXPR_FAIL(c, node->start, what, name, S("`; did you mean `"), meant, S("`?"));
+        EXPR_FAIL_AS(
+            c, UNKNOWN_FIELD, node->start, what, name, S("`; did you mean `"), meant, S("`?"));
     }
 }
 
@@ -282,7 +294,8 @@ static const struct expr_type *member_type(struct expr_compile *c, const struct 
         return type->b;
     }
     if (node->first->kind == EXPR_VARIABLE) {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             S("`"),
             node->first->path,
@@ -290,7 +303,8 @@ static const struct expr_type *member_type(struct expr_compile *c, const struct 
             expr_type_words(c, type),
             S(" and has no members"));
     } else {
-        EXPR_FAIL(c,
+        EXPR_FAIL_AS(c,
+            TYPE,
             node->offset,
             expr_type_words(c, type),
             S(" has no members, so `."),

@@ -130,7 +130,7 @@ struct expr_compile {
     struct expr_token token;
     const struct expr_scope *scope;
     const struct expr_node *equals; /* The comparison whose sides are checked, for complaints. */
-    uint32_t loops; /* Around the node that is checked. */
+    uint32_t loops;                 /* Around the node that is checked. */
     bool numbers_meet;
     sunder_field_set reads;
     struct expr_type
@@ -143,15 +143,19 @@ struct expr_compile {
 };
 
 /* Records an error at `offset` unless there is one already. */
-#define EXPR_FAIL(c, offset, ...)                                                                  \
+#define EXPR_FAIL(c, offset, ...) EXPR_FAIL_AS(c, SYNTAX, offset, __VA_ARGS__)
+#define EXPR_FAIL_AS(c, code, offset, ...)                                                         \
     expr_fail((c),                                                                                 \
-        SUNDER_ERR_INVALID,                                                                        \
-        (offset),                                                                                  \
+        (struct expr_failure){SUNDER_ERR_INVALID, SUNDER_EXPR_CODE_##code, (offset)},              \
         (const struct sunder_str[]){__VA_ARGS__},                                                  \
         (uint32_t)(sizeof((const struct sunder_str[]){__VA_ARGS__}) / sizeof(struct sunder_str)))
+struct expr_failure {
+    enum sunder_err err;
+    enum sunder_expr_code code;
+    uint32_t offset;
+};
 void expr_fail(struct expr_compile *c,
-    enum sunder_err err,
-    uint32_t offset,
+    struct expr_failure failure,
     const struct sunder_str *parts,
     uint32_t count);
 void expr_fail_full(struct expr_compile *c);

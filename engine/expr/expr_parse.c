@@ -17,7 +17,7 @@ struct expr_node *expr_new(struct expr_compile *c, enum expr_kind kind, uint32_t
     }
     c->nodes += 1;
     if (c->nodes > SUNDER_EXPR_NODES_MAX) {
-        EXPR_FAIL(c, offset, S("the expression has more than 1024 parts"));
+        EXPR_FAIL_AS(c, TOO_LARGE, offset, S("the expression has more than 1024 parts"));
         return NULL;
     }
     struct expr_node *node = SUNDER_ARENA_NEW(&c->scratch, struct expr_node, 1);
@@ -35,7 +35,7 @@ struct expr_node *expr_new(struct expr_compile *c, enum expr_kind kind, uint32_t
 
 static void fail_deep(struct expr_compile *c, uint32_t offset)
 {
-    EXPR_FAIL(c, offset, S("the expression nests deeper than 32"));
+    EXPR_FAIL_AS(c, TOO_LARGE, offset, S("the expression nests deeper than 32"));
 }
 
 void expr_append(struct expr_compile *c, struct expr_node *parent, struct expr_node *child)

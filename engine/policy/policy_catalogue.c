@@ -97,7 +97,7 @@ static void collect_duties(struct policy_compile *c, const struct sunder_doc *ca
         }
     }
     if (unique > SUNDER_POLICY_DUTIES_MAX) {
-        POLICY_SAY(c, ERROR, catalogue, S("the catalogue has more than 4096 duties"));
+        POLICY_SAY(c, ERROR, TOO_LARGE, catalogue, S("the catalogue has more than 4096 duties"));
         unique = SUNDER_POLICY_DUTIES_MAX;
     }
     c->duties = names;
@@ -142,6 +142,7 @@ bool policy_find_duty(struct policy_compile *c,
         bool none = c->duty_count == 0;
         POLICY_SAY(c,
             ERROR,
+            UNMAPPED,
             doc,
             S("no entry of the catalogue has the duty `"),
             name,
@@ -153,6 +154,7 @@ bool policy_find_duty(struct policy_compile *c,
     } else {
         POLICY_SAY(c,
             ERROR,
+            UNMAPPED,
             doc,
             S("no entry of the catalogue has the duty `"),
             name,
@@ -208,6 +210,7 @@ static void read_act(struct policy_compile *c,
     if (!is_act(text, ret_wild)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_VALUE,
             doc,
             S("`"),
             what,
@@ -261,7 +264,13 @@ static void read_entry(
     }
     for (uint32_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
         if (values[needed[i]] == NULL) {
-            POLICY_SAY(c, ERROR, doc, S("this entry has no `"), entry_keys[needed[i]].name, S("`"));
+            POLICY_SAY(c,
+                ERROR,
+                MISSING,
+                doc,
+                S("this entry has no `"),
+                entry_keys[needed[i]].name,
+                S("`"));
         }
     }
     read_act(c, values[ENTRY_TOOL], S("tool"), &entry->tool, &entry->wild);
@@ -303,6 +312,7 @@ void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc 
     if (catalogue != NULL && catalogue->kind != SUNDER_DOC_LIST) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             catalogue,
             S("`catalogue` must be a list, one entry for each tool and action"));
         catalogue = NULL;
@@ -310,7 +320,7 @@ void policy_compile_catalogue(struct policy_compile *c, const struct sunder_doc 
     catalogue = catalogue == NULL ? &empty : catalogue;
     uint32_t count = catalogue->count;
     if (count > SUNDER_POLICY_CATALOGUE_MAX) {
-        POLICY_SAY(c, ERROR, catalogue, S("the catalogue has more than 8192 entries"));
+        POLICY_SAY(c, ERROR, TOO_LARGE, catalogue, S("the catalogue has more than 8192 entries"));
         return;
     }
     c->catalogue = catalogue;

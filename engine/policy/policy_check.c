@@ -74,6 +74,7 @@ static void check_phases(struct policy_compile *c, const struct policy_draft *dr
         if ((draft->rule.phases & ~mapped & (1u << i)) != 0) {
             POLICY_SAY(c,
                 WARNING,
+                UNMAPPED,
                 draft->name_doc,
                 S("`"),
                 draft->rule.name,
@@ -85,6 +86,7 @@ static void check_phases(struct policy_compile *c, const struct policy_draft *dr
     if (count <= draft->rule.at_most) {
         POLICY_SAY(c,
             ERROR,
+            NEVER_FIRES,
             draft->name_doc,
             S("`"),
             draft->rule.name,
@@ -120,6 +122,7 @@ static void check_claims(struct policy_compile *c, const struct policy_draft *dr
         }
         POLICY_SAY(c,
             WARNING,
+            CLAIMED_KEY,
             draft->per_doc == NULL ? draft->name_doc : draft->per_doc,
             S("`"),
             rule->name,
@@ -153,6 +156,7 @@ static void check_domain(struct policy_compile *c, const struct policy_draft *dr
         if (refused) {
             POLICY_SAY(c,
                 ERROR,
+                DOMAIN_TOO_FINE,
                 draft->per_doc == NULL ? draft->name_doc : draft->per_doc,
                 S("`"),
                 rule->name,
@@ -179,6 +183,7 @@ static void check_who(struct policy_compile *c)
             }
             POLICY_SAY(c,
                 WARNING,
+                DOMAIN_TOO_FINE,
                 c->domain_doc,
                 S("under this domain a rule sees only acts for the same `"),
                 sunder_field_name(field),
@@ -239,6 +244,7 @@ static void check_duties(struct policy_compile *c)
         c->named[duty.value] = true; /* Once for each duty. */
         POLICY_SAY(c,
             NOTE,
+            UNUSED,
             &c->catalogue->items[i],
             S("no rule looks at the duty `"),
             c->duties[duty.value],
@@ -267,6 +273,7 @@ static void say_never(struct policy_compile *c,
         bool near = !sunder_str_absent(meant);
         POLICY_SAY(c,
             WARNING,
+            NEVER_FIRES,
             draft->when_doc,
             S("`"),
             draft->rule.name,
@@ -289,6 +296,7 @@ static void say_no_currency(struct policy_compile *c,
         if (!policy_is_currency(guard->values[v])) {
             POLICY_SAY(c,
                 WARNING,
+                WRONG_VALUE,
                 draft->when_doc,
                 S("`"),
                 draft->rule.name,
@@ -354,6 +362,7 @@ static void check_entitled(struct policy_compile *c)
         if (entitle->first[d] == entitle->first[d + 1]) {
             POLICY_SAY(c,
                 WARNING,
+                DENIES_ALL,
                 c->context.entitle,
                 S("nobody is entitled to `"),
                 c->duties[d],
@@ -370,7 +379,8 @@ static void check_rates(struct policy_compile *c)
             used = used || c->drafts[k].rule.rates == &c->policy->rates[i];
         }
         if (!used) {
-            POLICY_SAY(c, NOTE, &c->context.rates->entries[i], S("no limit uses these rates"));
+            POLICY_SAY(
+                c, NOTE, UNUSED, &c->context.rates->entries[i], S("no limit uses these rates"));
         }
     }
 }
@@ -393,6 +403,7 @@ static void check_places(struct policy_compile *c)
         }
         POLICY_SAY(c,
             WARNING,
+            COSTLY,
             c->drafts[i].when_doc,
             S("`"),
             rule->name,
@@ -410,11 +421,12 @@ void policy_check_unused(struct policy_compile *c, const struct sunder_doc *root
     policy_check_flow(c);
     policy_check_lacks(c);
     if (c->approvals_doc != NULL && !c->approvals_used) {
-        POLICY_SAY(c, NOTE, c->approvals_doc, S("no rule uses these approvals"));
+        POLICY_SAY(c, NOTE, UNUSED, c->approvals_doc, S("no rule uses these approvals"));
     }
     if (c->policy->entry_count == 0) {
         POLICY_SAY(c,
             WARNING,
+            DENIES_ALL,
             root,
             S("the policy has no catalogue: every act is denied, since no duty matches"));
     }

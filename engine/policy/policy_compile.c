@@ -34,6 +34,7 @@ static bool is_test_file(struct policy_compile *c, const struct sunder_doc *root
         if (sunder_str_equal(root->entries[i].name, SUNDER_STR("sunder-test"))) {
             POLICY_SAY(c,
                 ERROR,
+                TEST_FILE,
                 &root->entries[i],
                 SUNDER_STR("this is a test file, not a policy: `sunder test` reads and runs it"));
             return true;

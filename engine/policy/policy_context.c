@@ -42,7 +42,13 @@ static struct sunder_doc key_of(const struct sunder_doc_entry *entry)
 static bool is_map(struct policy_compile *c, const struct sunder_doc *doc, struct sunder_str what)
 {
     if (doc->kind != SUNDER_DOC_MAP) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be a map, that is `key: value` lines"));
+        POLICY_SAY(c,
+            ERROR,
+            WRONG_TYPE,
+            doc,
+            S("`"),
+            what,
+            S("` must be a map, that is `key: value` lines"));
         return false;
     }
     return true;
@@ -129,7 +135,8 @@ static bool read_who(
         const char *star = memchr(text.at, '*', text.len);
         if (star != NULL && star + 1 != text.at + text.len) {
             const struct sunder_doc *item = doc->kind == SUNDER_DOC_LIST ? &doc->items[i] : doc;
-            POLICY_SAY(c, ERROR, item, S("`*` in `who` stands for a rest: it comes last"));
+            POLICY_SAY(
+                c, ERROR, WRONG_VALUE, item, S("`*` in `who` stands for a rest: it comes last"));
             return false;
         }
     }
@@ -156,7 +163,13 @@ static void read_entitlement(
     }
     for (uint32_t i = 0; i < OBJECTS; i++) {
         if (values[i] == NULL) {
-            POLICY_SAY(c, ERROR, doc, S("this entry of `entitle` has no `"), keys[i].name, S("`"));
+            POLICY_SAY(c,
+                ERROR,
+                MISSING,
+                doc,
+                S("this entry of `entitle` has no `"),
+                keys[i].name,
+                S("`"));
         }
     }
     if (values[WHO] != NULL) {
@@ -208,11 +221,11 @@ static void read_entitle(struct policy_compile *c, const struct sunder_doc *doc)
 {
     struct sunder_entitle *entitle = &c->policy->entitle;
     if (doc->kind != SUNDER_DOC_LIST) {
-        POLICY_SAY(c, ERROR, doc, S("`entitle` must be a list"));
+        POLICY_SAY(c, ERROR, WRONG_TYPE, doc, S("`entitle` must be a list"));
         return;
     }
     if (doc->count > SUNDER_POLICY_ENTITLE_MAX) {
-        POLICY_SAY(c, ERROR, doc, S("`entitle` has more than 4096 entries"));
+        POLICY_SAY(c, ERROR, TOO_LARGE, doc, S("`entitle` has more than 4096 entries"));
         return;
     }
     struct sunder_entitlement *at = POLICY_NEW(c, struct sunder_entitlement, doc->count + 1);
@@ -249,7 +262,7 @@ static void read_scope(
     }
     for (uint32_t i = 0; i < KEYS; i++) {
         if (values[i] == NULL) {
-            POLICY_SAY(c, ERROR, doc, S("this scope has no `"), keys[i].name, S("`"));
+            POLICY_SAY(c, ERROR, MISSING, doc, S("this scope has no `"), keys[i].name, S("`"));
         }
     }
     uint32_t mode = SUNDER_SCOPE_ENFORCE;
@@ -270,7 +283,7 @@ static void read_scope(
 static void read_scopes(struct policy_compile *c, const struct sunder_doc *doc)
 {
     if (doc->kind != SUNDER_DOC_LIST) {
-        POLICY_SAY(c, ERROR, doc, S("`scopes` must be a list"));
+        POLICY_SAY(c, ERROR, WRONG_TYPE, doc, S("`scopes` must be a list"));
         return;
     }
     struct sunder_scope_rule *at = POLICY_NEW(c, struct sunder_scope_rule, doc->count + 1);
@@ -296,6 +309,7 @@ static void read_rate(struct policy_compile *c,
     if (sunder_decimal_parse(text, &micro) != SUNDER_OK || micro <= 0) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_VALUE,
             &entry->value,
             S("a rate is a decimal number above 0 with at most 6 decimals, as in `USD: "
               "\"0.92\"`"));
@@ -333,6 +347,7 @@ static void read_table(
     if (own == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             entry,
             S("`"),
             entry->name,
@@ -340,6 +355,7 @@ static void read_table(
     } else if (doc->count == 1) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             entry,
             S("`"),
             entry->name,
@@ -347,7 +363,8 @@ static void read_table(
     }
     for (uint32_t i = 0; i < rates->count; i++) {
         if (sunder_str_equal(rates->at[i].currency, rates->to)) {
-            POLICY_SAY(c, ERROR, own, S("the rate of `"), rates->to, S("` to itself is 1"));
+            POLICY_SAY(
+                c, ERROR, WRONG_VALUE, own, S("the rate of `"), rates->to, S("` to itself is 1"));
         }
     }
 }
@@ -385,10 +402,12 @@ const struct sunder_rates *policy_read_rates_name(
     }
     struct sunder_str meant = sunder_str_nearest(name, names, policy->rates_count);
     if (sunder_str_absent(meant)) {
-        POLICY_SAY(c, ERROR, doc, S("the policy has no `rates` called `"), name, S("`"));
+        POLICY_SAY(
+            c, ERROR, WRONG_WORD, doc, S("the policy has no `rates` called `"), name, S("`"));
     } else {
         POLICY_SAY(c,
             ERROR,
+            WRONG_WORD,
             doc,
             S("the policy has no `rates` called `"),
             name,

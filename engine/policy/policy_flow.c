@@ -14,6 +14,7 @@ bool policy_read_label(struct policy_compile *c,
     if (!sunder_identifier(text)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_VALUE,
             doc,
             S("`"),
             what,
@@ -31,7 +32,7 @@ bool policy_read_labels(struct policy_compile *c,
     bool list = doc->kind == SUNDER_DOC_LIST;
     uint32_t count = list ? doc->count : 1;
     if (count == 0 || count > SUNDER_LABELS_MAX) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` names 1 to 32 labels"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, doc, S("`"), what, S("` names 1 to 32 labels"));
         return false;
     }
     struct sunder_str *labels = POLICY_NEW(c, struct sunder_str, count);
@@ -50,7 +51,7 @@ bool policy_read_labels(struct policy_compile *c,
         labels[at] = label;
         known += 1;
         if (at > 0 && sunder_str_equal(labels[at - 1], label)) {
-            POLICY_SAY(c, ERROR, item, S("`"), label, S("` is here twice"));
+            POLICY_SAY(c, ERROR, REPEATED, item, S("`"), label, S("` is here twice"));
             known = 0;
             break;
         }
@@ -184,6 +185,7 @@ void policy_compile_effects(struct policy_compile *c)
         if (closure.full) {
             POLICY_SAY(c,
                 ERROR,
+                TOO_LARGE,
                 &c->catalogue->items[chains.first[duty] - 1],
                 S("`"),
                 policy->duties[duty],
@@ -204,6 +206,7 @@ static void check_effects(struct policy_compile *c)
         if (entry->phase == SUNDER_PHASE_EXECUTE && !entry->tells_effects) {
             POLICY_SAY(c,
                 NOTE,
+                MISSING,
                 &c->catalogue->items[i],
                 S("other entries say what they cause; `"),
                 c->duties[entry->duty.value],
@@ -240,6 +243,7 @@ static void check_labels(struct policy_compile *c)
             if (!is_step(c, label)) {
                 POLICY_SAY(c,
                     NOTE,
+                    UNUSED,
                     &c->catalogue->items[i],
                     S("no step of a sequence and no expression looks at the label `"),
                     label,

@@ -12,8 +12,13 @@ void policy_compile_when(
     struct sunder_rule *rule = &draft->rule;
     const struct sunder_doc *when = values[POLICY_KEY_WHEN];
     if (when == NULL) {
-        POLICY_SAY(
-            c, ERROR, draft->doc, S("a `"), rule->kind_text, S("` needs `when`, its condition"));
+        POLICY_SAY(c,
+            ERROR,
+            MISSING,
+            draft->doc,
+            S("a `"),
+            rule->kind_text,
+            S("` needs `when`, its condition"));
         return;
     }
     draft->when_doc = when;
@@ -134,6 +139,7 @@ static void read_exception(
         if (values[i] == NULL) {
             POLICY_SAY(c,
                 ERROR,
+                MISSING,
                 doc,
                 S("this exception has no `"),
                 keys[i].name,
@@ -148,6 +154,7 @@ static void read_exception(
         !read_time(until, &exception->until_ms)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             values[UNTIL],
             S("`until` must be a time such as \"2027-01-31T00:00:00Z\", not `"),
             until,
@@ -164,6 +171,7 @@ void policy_compile_except(
     if (except->kind != SUNDER_DOC_LIST) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             except,
             S("`except` must be a list, as in `except: [{when: ..., owner: ..., until: ...}]`"));
         return;
@@ -198,6 +206,7 @@ static void need_call(struct policy_compile *c,
         if (call->sum != SUNDER_FIELD_AMOUNT) {
             POLICY_SAY(c,
                 ERROR,
+                WRONG_VALUE,
                 doc,
                 S("`history.sum` adds up `amount` only: facts keep nothing else to add"));
         }
@@ -224,7 +233,7 @@ static void need_call(struct policy_compile *c,
         return;
     }
     if (need->duty_count == SUNDER_RULE_DUTIES_MAX) {
-        POLICY_SAY(c, ERROR, doc, S("a rule asks the history for at most 64 duties"));
+        POLICY_SAY(c, ERROR, TOO_LARGE, doc, S("a rule asks the history for at most 64 duties"));
         return;
     }
     memmove(asking->duties + at + 1,
@@ -279,18 +288,21 @@ void policy_compile_history(
     if (values[POLICY_KEY_BY] != NULL) {
         POLICY_SAY(c,
             WARNING,
+            UNUSED,
             values[POLICY_KEY_BY],
             S("`by` has no effect: this rule does not ask the history"));
     }
     if (values[POLICY_KEY_WITHIN] != NULL) {
         POLICY_SAY(c,
             WARNING,
+            UNUSED,
             values[POLICY_KEY_WITHIN],
             S("`within` has no effect: this rule does not ask the history"));
     }
     if (rule->effect == SUNDER_EFFECT_REVOKE) {
         POLICY_SAY(c,
             WARNING,
+            UNUSED,
             values[POLICY_KEY_THEN],
             S("`then: revoke` only denies here: a rule that does not ask the history names "
               "nobody"));

@@ -55,11 +55,15 @@ static void read_version(
     if (doc == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             root,
             S("`sunder` is missing: write `sunder: 1`, the version of the language"));
     } else if (policy_read_text(c, doc, S("sunder"), &text) && !sunder_str_equal(text, S("1"))) {
-        POLICY_SAY(
-            c, ERROR, doc, S("this build knows version 1 of the language: write `sunder: 1`"));
+        POLICY_SAY(c,
+            ERROR,
+            UNSUPPORTED,
+            doc,
+            S("this build knows version 1 of the language: write `sunder: 1`"));
     }
 }
 
@@ -78,12 +82,14 @@ static void read_open_world(
     if (authority == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             root,
             S("`authority` is missing: write `authority: open`, since this build cannot check who "
               "publishes"));
     } else if (authority->kind == SUNDER_DOC_MAP) {
         POLICY_SAY(c,
             ERROR,
+            UNSUPPORTED,
             authority,
             S("a list of authorities is not supported by this build yet: write `authority: open`"));
     } else {
@@ -92,6 +98,7 @@ static void read_open_world(
     if (values[HEAD_TENANT] == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             root,
             S("`tenant` is missing: write `tenant: payload`, since this build takes it from the "
               "event"));
@@ -123,6 +130,7 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
         if (policy_read_text(c, doc, S("domain"), &text) && !sunder_str_equal(text, S("tenant"))) {
             POLICY_SAY(c,
                 ERROR,
+                WRONG_VALUE,
                 doc,
                 S("`domain` is `tenant` or a list that begins with it, as in `[tenant, case]`"));
         }
@@ -135,7 +143,13 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
             continue;
         }
         if ((seen & SUNDER_FIELD_BIT(field)) != 0) {
-            POLICY_SAY(c, ERROR, &doc->items[i], S("`"), doc->items[i].text, S("` is here twice"));
+            POLICY_SAY(c,
+                ERROR,
+                REPEATED,
+                &doc->items[i],
+                S("`"),
+                doc->items[i].text,
+                S("` is here twice"));
             continue;
         }
         seen |= SUNDER_FIELD_BIT(field);
@@ -147,6 +161,7 @@ static void read_domain(struct policy_compile *c, const struct sunder_doc *doc)
     if (doc->count == 0 || !sunder_str_equal(doc->items[0].text, S("tenant"))) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_VALUE,
             doc,
             S("`domain` must begin with `tenant`: nothing is shared between tenants"));
     }
@@ -158,6 +173,7 @@ static bool approvals_are_a_map(struct policy_compile *c, const struct sunder_do
     if (doc->kind != SUNDER_DOC_MAP) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             doc,
             S("`approvals` must be a map, as in `{count: 1, from: [group:supervisors]}`"));
     }
@@ -188,6 +204,7 @@ bool policy_read_approvals(
     if (values[COUNT] == NULL || values[FROM] == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             doc,
             S("`approvals` needs `count` and `from`, as in `{count: 1, from: "
               "[group:supervisors]}`"));
@@ -195,7 +212,7 @@ bool policy_read_approvals(
     }
     bool ok = policy_read_count(c, values[COUNT], S("count"), &wanted.count);
     if (ok && (wanted.count == 0 || wanted.count > APPROVALS_MAX)) {
-        POLICY_SAY(c, ERROR, values[COUNT], S("`count` of approvals is 1 to 16"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, values[COUNT], S("`count` of approvals is 1 to 16"));
         ok = false;
     }
     int64_t valid_ms;
@@ -212,6 +229,7 @@ bool policy_read_approvals(
             const struct sunder_doc *from = values[FROM];
             POLICY_SAY(c,
                 WARNING,
+                WRONG_VALUE,
                 from->kind == SUNDER_DOC_LIST ? &from->items[i] : from,
                 S("`"),
                 who,
@@ -225,6 +243,7 @@ bool policy_read_approvals(
     if (ok && people_only && wanted.count > wanted.from.count) {
         POLICY_SAY(c,
             ERROR,
+            IMPOSSIBLE,
             values[COUNT],
             S("`from` names fewer people than `count` wants: it could never be approved"));
         ok = false;
@@ -246,7 +265,7 @@ void policy_compile_head(struct policy_compile *c,
     }
     read_version(c, root, values[HEAD_SUNDER]);
     if (values[HEAD_NAME] == NULL) {
-        POLICY_SAY(c, ERROR, root, S("`name` is missing: a policy has a name"));
+        POLICY_SAY(c, ERROR, MISSING, root, S("`name` is missing: a policy has a name"));
     } else {
         (void)policy_read_name(c, values[HEAD_NAME], S("name"), &c->policy->name);
     }

@@ -147,6 +147,7 @@ static void warn_repeated(struct policy_compile *c, const struct table *table)
                 }
                 POLICY_SAY(c,
                     WARNING,
+                    REPEATED,
                     &c->catalogue->items[at[i]],
                     S("this tool and action have the duty `"),
                     policy->duties[entry->duty.value],

@@ -13,7 +13,7 @@ bool policy_read_duties(struct policy_compile *c,
     bool list = doc->kind == SUNDER_DOC_LIST;
     uint32_t count = list ? doc->count : 1;
     if (count == 0 || count > SUNDER_RULE_DUTIES_MAX) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` names 1 to 64 duties"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, doc, S("`"), what, S("` names 1 to 64 duties"));
         return false;
     }
     struct sunder_duty_id *duties = POLICY_NEW(c, struct sunder_duty_id, count);
@@ -34,7 +34,7 @@ bool policy_read_duties(struct policy_compile *c,
         duties[at] = duty;
         known += 1;
         if (at > 0 && duties[at - 1].value == duty.value) {
-            POLICY_SAY(c, ERROR, item, S("`"), item->text, S("` is here twice"));
+            POLICY_SAY(c, ERROR, REPEATED, item, S("`"), item->text, S("` is here twice"));
             ok = false;
         }
     }
@@ -86,6 +86,7 @@ static uint32_t read_set(
     if (present != 1) {
         POLICY_SAY(c,
             ERROR,
+            MISPLACED,
             draft->doc,
             S("a separation is over one of `duties`, `phases` or `distinct`"));
         return 0;
@@ -106,6 +107,7 @@ static uint32_t read_set(
     if (size < 2) {
         POLICY_SAY(c,
             ERROR,
+            NEVER_FIRES,
             values[key],
             S("a separation needs two or more to separate; this one could never fire"));
         return 0;
@@ -126,7 +128,7 @@ void policy_compile_separation(
     if (values[POLICY_KEY_DISTINCT] != NULL) {
         rule->at_most = 1;
         if (at_most != NULL) {
-            POLICY_SAY(c, ERROR, at_most, S("`distinct` says `at_most: 1` already"));
+            POLICY_SAY(c, ERROR, REPEATED, at_most, S("`distinct` says `at_most: 1` already"));
         }
         return;
     }
@@ -136,10 +138,15 @@ void policy_compile_separation(
     if (rule->at_most >= size) {
         POLICY_SAY(c,
             ERROR,
+            NEVER_FIRES,
             at_most,
             S("`at_most` is not less than what the rule separates: it could never fire"));
     } else if (rule->at_most == 0) {
-        POLICY_SAY(c, WARNING, at_most, S("`at_most: 0` stops every act with one of these duties"));
+        POLICY_SAY(c,
+            WARNING,
+            DENIES_ALL,
+            at_most,
+            S("`at_most: 0` stops every act with one of these duties"));
     }
 }
 
@@ -156,13 +163,20 @@ void policy_compile_requires(
     rule->duty_count = 1;
     const struct sunder_doc *before = values[POLICY_KEY_BEFORE];
     if (before == NULL) {
-        POLICY_SAY(
-            c, ERROR, draft->doc, S("a `requires` rule needs `before`, the duty that has to wait"));
+        POLICY_SAY(c,
+            ERROR,
+            MISSING,
+            draft->doc,
+            S("a `requires` rule needs `before`, the duty that has to wait"));
         return;
     }
     if (policy_read_duty(c, before, S("before"), &rule->before) &&
         rule->before.value == earlier->value) {
-        POLICY_SAY(c, ERROR, before, S("a duty cannot wait for itself: nobody could ever do it"));
+        POLICY_SAY(c,
+            ERROR,
+            IMPOSSIBLE,
+            before,
+            S("a duty cannot wait for itself: nobody could ever do it"));
     }
 }
 
@@ -182,6 +196,7 @@ static void read_sum(
     if (money && values[POLICY_KEY_CURRENCY] == NULL && values[POLICY_KEY_RATES] == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             sum,
             S("a sum of `amount` needs `currency` or `rates`: euros and yen do not add up"));
     }
@@ -196,7 +211,8 @@ static void read_aggregate(
     uint32_t present;
     uint32_t key = only_of(values, aggregates, &present);
     if (present != 1) {
-        POLICY_SAY(c, ERROR, draft->doc, S("a limit has one of `sum`, `count` or `distinct`"));
+        POLICY_SAY(
+            c, ERROR, MISPLACED, draft->doc, S("a limit has one of `sum`, `count` or `distinct`"));
         return;
     }
     const struct sunder_doc *currency = values[POLICY_KEY_CURRENCY];
@@ -204,15 +220,15 @@ static void read_aggregate(
     if (rates != NULL) {
         rule->rates = policy_read_rates_name(c, rates);
         if (key != POLICY_KEY_SUM) {
-            POLICY_SAY(c, ERROR, rates, S("only a `sum` has `rates`"));
+            POLICY_SAY(c, ERROR, MISPLACED, rates, S("only a `sum` has `rates`"));
         } else if (currency != NULL) {
-            POLICY_SAY(c, ERROR, rates, S("`rates` stands in place of `currency`"));
+            POLICY_SAY(c, ERROR, MISPLACED, rates, S("`rates` stands in place of `currency`"));
         }
     }
     if (currency != NULL) {
         (void)policy_read_currency(c, currency, S("currency"), &rule->currency);
         if (key != POLICY_KEY_SUM) {
-            POLICY_SAY(c, ERROR, currency, S("only a `sum` has a `currency`"));
+            POLICY_SAY(c, ERROR, MISPLACED, currency, S("only a `sum` has a `currency`"));
         }
     }
     if (key == POLICY_KEY_SUM) {
@@ -228,7 +244,11 @@ static void read_aggregate(
     bool yes = false;
     rule->aggregate = SUNDER_AGGREGATE_COUNT;
     if (policy_read_bool(c, values[key], S("count"), &yes) && !yes) {
-        POLICY_SAY(c, ERROR, values[key], S("`count: false` counts nothing; write `count: true`"));
+        POLICY_SAY(c,
+            ERROR,
+            WRONG_VALUE,
+            values[key],
+            S("`count: false` counts nothing; write `count: true`"));
     }
 }
 
@@ -245,6 +265,7 @@ static void read_counted(
     if (attempts_of != NULL && !word) {
         POLICY_SAY(c,
             ERROR,
+            MISPLACED,
             attempts_of,
             S("`attempts_of` narrows `of: attempts`, which this limit does not say"));
         return;
@@ -262,7 +283,7 @@ static void read_max(
     struct sunder_rule *rule = &draft->rule;
     struct sunder_str text;
     if (max == NULL) {
-        POLICY_SAY(c, ERROR, draft->doc, S("a limit needs `max`"));
+        POLICY_SAY(c, ERROR, MISSING, draft->doc, S("a limit needs `max`"));
         return;
     }
     if (!policy_read_text(c, max, S("max"), &text)) {
@@ -270,14 +291,16 @@ static void read_max(
     }
     enum sunder_err err = sunder_decimal_parse(text, &rule->max_micro);
     if (err == SUNDER_ERR_MALFORMED) {
-        POLICY_SAY(c, ERROR, max, S("`max` must be a decimal number, as in `\"800.00\"`"));
+        POLICY_SAY(
+            c, ERROR, WRONG_TYPE, max, S("`max` must be a decimal number, as in `\"800.00\"`"));
     } else if (err != SUNDER_OK) {
-        POLICY_SAY(c, ERROR, max, S("`max` has more than 6 decimals or is too large"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, max, S("`max` has more than 6 decimals or is too large"));
     } else if (rule->max_micro < 0) {
-        POLICY_SAY(c, ERROR, max, S("`max` must be 0 or more: every act would be over it"));
+        POLICY_SAY(
+            c, ERROR, DENIES_ALL, max, S("`max` must be 0 or more: every act would be over it"));
     } else if (rule->aggregate != SUNDER_AGGREGATE_SUM &&
                rule->max_micro % SUNDER_DECIMAL_ONE != 0) {
-        POLICY_SAY(c, ERROR, max, S("`max` of a count must be a whole number"));
+        POLICY_SAY(c, ERROR, WRONG_TYPE, max, S("`max` of a count must be a whole number"));
     }
 }
 

@@ -144,6 +144,7 @@ static void say_lack(
     bool requirable = (REQUIRABLE & SUNDER_FIELD_BIT(lack->field)) != 0;
     bool of_the_entry = lack->field == SUNDER_FIELD_TIER || lack->field == SUNDER_FIELD_PHASE;
     struct sunder_complaint at = policy_place(draft->when_doc, lack->offset);
+    at.code = SUNDER_COMPLAINT_CODE_ABSENT_FIELD;
     at.level = gate && narrow ? SUNDER_COMPLAINT_NOTE : SUNDER_COMPLAINT_WARNING;
     const struct sunder_str parts[] = {S("`"),
         rule->name,
@@ -177,6 +178,7 @@ static void check_when(struct policy_compile *c, const struct policy_draft *draf
         const struct sunder_complaint where = policy_place(draft->when_doc, offset);
         POLICY_SAY(c,
             WARNING,
+            INEXACT,
             &where,
             S("`double(...)` is not exact, and money is: amounts are decimals as they are, and "
               "`decimal(x)` makes one of a text"));
@@ -200,6 +202,7 @@ void policy_check_lacks(struct policy_compile *c)
         if (draft->rule.kind == SUNDER_RULE_LIMIT && !ends(&draft->rule)) {
             POLICY_SAY(c,
                 WARNING,
+                COUNTS_FOR_EVER,
                 draft->name_doc,
                 S("`"),
                 draft->rule.name,

@@ -55,10 +55,19 @@ static void wrong_word(struct policy_compile *c,
     struct sunder_str meant)
 {
     if (sunder_str_absent(meant)) {
-        POLICY_SAY(c, ERROR, where, intro, S("`"), shown(word), S("`"));
+        POLICY_SAY(c, ERROR, UNKNOWN_KEY, where, intro, S("`"), shown(word), S("`"));
         return;
     }
-    POLICY_SAY(c, ERROR, where, intro, S("`"), shown(word), S("`; did you mean `"), meant, S("`?"));
+    POLICY_SAY(c,
+        ERROR,
+        UNKNOWN_KEY,
+        where,
+        intro,
+        S("`"),
+        shown(word),
+        S("`; did you mean `"),
+        meant,
+        S("`?"));
 }
 
 static uint32_t find_word(struct sunder_str name, struct policy_words words)
@@ -108,7 +117,7 @@ void policy_unknown_key(
     struct sunder_str head = {
         entry->name.at, colon == NULL ? 0 : (uint32_t)(colon - entry->name.at)};
     if (head.len != 0 && find_word(head, keys) < keys.count) {
-        POLICY_SAY(c, ERROR, &where, S("a blank is missing after `"), head, S(":`"));
+        POLICY_SAY(c, ERROR, YAML, &where, S("a blank is missing after `"), head, S(":`"));
         return;
     }
     wrong_word(c, &where, S("unknown key "), entry->name, nearest_key(entry->name, keys));
@@ -124,7 +133,8 @@ bool policy_read_map(struct policy_compile *c,
         ret_values[i] = NULL;
     }
     if (doc->kind != SUNDER_DOC_MAP) {
-        POLICY_SAY(c, ERROR, doc, what, S(" must be a map, that is `key: value` lines"));
+        POLICY_SAY(
+            c, ERROR, WRONG_TYPE, doc, what, S(" must be a map, that is `key: value` lines"));
         return false;
     }
     for (uint32_t i = 0; i < doc->count; i++) {
@@ -133,8 +143,13 @@ bool policy_read_map(struct policy_compile *c,
         if (key == keys.count) {
             policy_unknown_key(c, entry, keys);
         } else if (keys.at[key].later) {
-            POLICY_SAY(
-                c, ERROR, entry, S("`"), entry->name, S("` is not supported by this build yet"));
+            POLICY_SAY(c,
+                ERROR,
+                UNSUPPORTED,
+                entry,
+                S("`"),
+                entry->name,
+                S("` is not supported by this build yet"));
         } else {
             ret_values[key] = &entry->value;
         }
@@ -142,7 +157,7 @@ bool policy_read_map(struct policy_compile *c,
     return true;
 }
 
-static bool is_null(const struct sunder_doc *doc)
+bool policy_is_null(const struct sunder_doc *doc)
 {
     bool word = sunder_str_equal(doc->text, S("null")) || sunder_str_equal(doc->text, S("~"));
     return !doc->quoted && (doc->text.len == 0 || word);
@@ -156,6 +171,7 @@ bool policy_read_text(struct policy_compile *c,
     if (doc->kind != SUNDER_DOC_SCALAR) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             doc,
             S("`"),
             what,
@@ -163,8 +179,8 @@ bool policy_read_text(struct policy_compile *c,
                                          : S("` must be one value, not a map"));
         return false;
     }
-    if (is_null(doc) || doc->text.len == 0) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` has no value"));
+    if (policy_is_null(doc) || doc->text.len == 0) {
+        POLICY_SAY(c, ERROR, MISSING, doc, S("`"), what, S("` has no value"));
         return false;
     }
     *ret_text = doc->text;
@@ -196,6 +212,7 @@ bool policy_read_name(struct policy_compile *c,
     if (!is_name(text)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_VALUE,
             doc,
             S("`"),
             shown(text),
@@ -246,6 +263,7 @@ bool policy_read_currency(struct policy_compile *c,
     bool near = !sunder_str_absent(meant);
     POLICY_SAY(c,
         ERROR,
+        WRONG_VALUE,
         doc,
         S("`"),
         shown(text),
@@ -272,14 +290,22 @@ bool policy_read_word(struct policy_compile *c,
         return true;
     }
     if (found < words.count) {
-        POLICY_SAY(
-            c, ERROR, doc, S("`"), what, S(": "), text, S("` is not supported by this build yet"));
+        POLICY_SAY(c,
+            ERROR,
+            UNSUPPORTED,
+            doc,
+            S("`"),
+            what,
+            S(": "),
+            text,
+            S("` is not supported by this build yet"));
         return false;
     }
     struct sunder_str meant = nearest_word(text, words);
     if (!sunder_str_absent(meant)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_WORD,
             doc,
             S("`"),
             what,
@@ -302,6 +328,7 @@ bool policy_read_word(struct policy_compile *c,
     bool several = memchr(text.at, ',', text.len) != NULL;
     POLICY_SAY(c,
         ERROR,
+        WRONG_WORD,
         doc,
         S("`"),
         what,
@@ -323,7 +350,7 @@ bool policy_read_bits(struct policy_compile *c,
     bool ok = true;
     bool list = doc->kind == SUNDER_DOC_LIST;
     if (list && doc->count == 0) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is an empty list"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, doc, S("`"), what, S("` is an empty list"));
         return false;
     }
     for (uint32_t i = 0; i < (list ? doc->count : 1); i++) {
@@ -332,7 +359,7 @@ bool policy_read_bits(struct policy_compile *c,
         if (!policy_read_word(c, item, what, words, &bit)) {
             ok = false;
         } else if ((bits & bit) != 0) {
-            POLICY_SAY(c, ERROR, item, S("`"), item->text, S("` is here twice"));
+            POLICY_SAY(c, ERROR, REPEATED, item, S("`"), item->text, S("` is here twice"));
             ok = false;
         }
         bits |= bit;
@@ -351,7 +378,7 @@ bool policy_read_texts(struct policy_compile *c,
     bool list = doc->kind == SUNDER_DOC_LIST;
     uint32_t count = list ? doc->count : 1;
     if (count == 0) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is an empty list"));
+        POLICY_SAY(c, ERROR, WRONG_VALUE, doc, S("`"), what, S("` is an empty list"));
         return false;
     }
     struct sunder_str *at = POLICY_NEW(c, struct sunder_str, count);
@@ -362,7 +389,7 @@ bool policy_read_texts(struct policy_compile *c,
         }
         for (uint32_t k = 0; k < i; k++) {
             if (sunder_str_equal(at[k], at[i])) {
-                POLICY_SAY(c, ERROR, item, S("`"), at[i], S("` is here twice"));
+                POLICY_SAY(c, ERROR, REPEATED, item, S("`"), at[i], S("` is here twice"));
                 return false;
             }
         }
@@ -380,7 +407,8 @@ bool policy_read_bool(
     }
     bool yes = sunder_str_equal(text, S("true"));
     if (doc->quoted || (!yes && !sunder_str_equal(text, S("false")))) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` is true or false, without quotes"));
+        POLICY_SAY(
+            c, ERROR, WRONG_TYPE, doc, S("`"), what, S("` is true or false, without quotes"));
         return false;
     }
     *ret_bool = yes;
@@ -415,7 +443,8 @@ bool policy_read_count(struct policy_compile *c,
     }
     uint64_t number = 0;
     if (doc->quoted || !whole_number(text, UINT32_MAX, &number)) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be a whole number, without quotes"));
+        POLICY_SAY(
+            c, ERROR, WRONG_TYPE, doc, S("`"), what, S("` must be a whole number, without quotes"));
         return false;
     }
     *ret_count = (uint32_t)number;
@@ -502,6 +531,7 @@ bool policy_read_duration(
     if (!sunder_str_absent(meant)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             doc,
             S("`"),
             what,
@@ -515,6 +545,7 @@ bool policy_read_duration(
     if (!known || !whole_number((struct sunder_str){text.at, digits}, max_ms, &number)) {
         POLICY_SAY(c,
             ERROR,
+            WRONG_TYPE,
             doc,
             S("`"),
             what,
@@ -524,48 +555,15 @@ bool policy_read_duration(
         return false;
     }
     if (number == 0 || number > max_ms / units[found].value) {
-        POLICY_SAY(c, ERROR, doc, S("`"), what, S("` must be more than nothing and at most 3650d"));
+        POLICY_SAY(c,
+            ERROR,
+            WRONG_VALUE,
+            doc,
+            S("`"),
+            what,
+            S("` must be more than nothing and at most 3650d"));
         return false;
     }
     *ret_ms = (int64_t)(number * units[found].value);
     return true;
-}
-
-struct sunder_complaint policy_place(const struct sunder_doc *doc, uint32_t offset)
-{
-    struct sunder_complaint at = {.line = doc->line, .column = doc->column};
-    uint32_t ahead = doc->quoted ? 1 : 0;
-    for (uint32_t i = 0; i < doc->text.len; i++) {
-        if (doc->text.at[i] == '\n') {
-            return at;
-        }
-        if (i < offset && (doc->text.at[i] & 0xc0) != 0x80) {
-            ahead += 1;
-        }
-    }
-    at.column += ahead;
-    return at;
-}
-
-const struct sunder_expr *policy_read_expr(struct policy_compile *c,
-    const struct sunder_doc *doc,
-    sunder_field_set allowed,
-    enum sunder_type wanted)
-{
-    if (doc->kind != SUNDER_DOC_SCALAR || is_null(doc)) {
-        POLICY_SAY(c, ERROR, doc, S("an expression should stand here, as one text"));
-        return NULL;
-    }
-    struct sunder_expr *expr = NULL;
-    struct sunder_expr_error error = {0};
-    struct sunder_str source = doc->text.at == NULL ? S("") : doc->text;
-    const struct sunder_expr_want want = {.allowed = allowed, .type = wanted, .regex = c->regex};
-    enum sunder_err err = sunder_expr_compile(c->arena, source, &want, &expr, &error);
-    c->full = c->full || err == SUNDER_ERR_FULL;
-    if (err != SUNDER_OK) {
-        struct sunder_complaint where = policy_place(doc, error.offset);
-        POLICY_SAY(c, ERROR, &where, sunder_str_of(error.text));
-        return NULL;
-    }
-    return expr;
 }

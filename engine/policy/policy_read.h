@@ -82,10 +82,13 @@ void policy_complain(struct policy_compile *c,
     struct sunder_complaint at,
     const struct sunder_str *parts,
     uint32_t count);
-#define POLICY_SAY(c, what, where, ...)                                                            \
+/* what: the level; kind: of SUNDER_COMPLAINT_CODES. */
+#define POLICY_SAY(c, what, kind, where, ...)                                                      \
     policy_complain((c),                                                                           \
-        (struct sunder_complaint){                                                                 \
-            .level = SUNDER_COMPLAINT_##what, .line = (where)->line, .column = (where)->column},   \
+        (struct sunder_complaint){.level = SUNDER_COMPLAINT_##what,                                \
+            .code = SUNDER_COMPLAINT_CODE_##kind,                                                  \
+            .line = (where)->line,                                                                 \
+            .column = (where)->column},                                                            \
         (const struct sunder_str[]){__VA_ARGS__},                                                  \
         (uint32_t)(sizeof((const struct sunder_str[]){__VA_ARGS__}) / sizeof(struct sunder_str)))
 
@@ -100,6 +103,8 @@ bool policy_read_map(struct policy_compile *c,
 void policy_unknown_key(
     struct policy_compile *c, const struct sunder_doc_entry *entry, struct policy_words keys);
 
+/* `null`, `~` or nothing, without quotes. */
+bool policy_is_null(const struct sunder_doc *doc);
 /* A scalar that has a value. what: the key, for the complaint. */
 bool policy_read_text(struct policy_compile *c,
     const struct sunder_doc *doc,

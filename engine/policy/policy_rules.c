@@ -44,8 +44,9 @@ static const struct policy_word rule_keys[] = {
     [POLICY_KEY_REQUIRE] = {POLICY_WORD("require"), GATE, false},
     [POLICY_KEY_UNLESS] = {POLICY_WORD("unless"), ALL_KINDS, false},
     [POLICY_KEY_EXCEPT] = {POLICY_WORD("except"), ALL_KINDS, false},
-    [POLICY_KEY_WITHIN] =
-        {POLICY_WORD("within"), SEPARATION | LIMIT | GATE | CONDITION | SEQUENCE, false},
+    [POLICY_KEY_WITHIN] = {POLICY_WORD("within"),
+        SEPARATION | LIMIT | GATE | CONDITION | SEQUENCE,
+        false},
     [POLICY_KEY_THEN] = {POLICY_WORD("then"), ALL_KINDS, false},
     [POLICY_KEY_MODE] = {POLICY_WORD("mode"), ALL_KINDS, false},
     [POLICY_KEY_TAGS] = {POLICY_WORD("tags"), ALL_KINDS, false},
@@ -91,6 +92,7 @@ static uint32_t kind_of(struct policy_compile *c, const struct sunder_doc *doc)
     if (!unknown) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             doc,
             S("this rule has no kind: `separation`, `requires`, `limit`, `gate`, `condition` or "
               "`sequence`"));
@@ -138,6 +140,7 @@ static void refuse_foreign_keys(
         if (foreign) {
             POLICY_SAY(c,
                 ERROR,
+                MISPLACED,
                 entry,
                 S("a `"),
                 kind_text(kind),
@@ -156,13 +159,18 @@ static void read_name(struct policy_compile *c,
     const struct sunder_doc *own = kind == REQUIRES ? NULL : values[kind_at(kind)->key];
     const struct sunder_doc *name = values[POLICY_KEY_NAME];
     if (own != NULL && name != NULL) {
-        POLICY_SAY(
-            c, ERROR, name, S("this rule has its name in `"), kind_text(kind), S("` already"));
+        POLICY_SAY(c,
+            ERROR,
+            REPEATED,
+            name,
+            S("this rule has its name in `"),
+            kind_text(kind),
+            S("` already"));
         return;
     }
     draft->name_doc = own == NULL ? name : own;
     if (draft->name_doc == NULL) {
-        POLICY_SAY(c, ERROR, draft->doc, S("this rule has no `name`"));
+        POLICY_SAY(c, ERROR, MISSING, draft->doc, S("this rule has no `name`"));
         return;
     }
     (void)policy_read_name(c,
@@ -219,6 +227,7 @@ static void read_per(
     if (is_no_field(text)) {
         POLICY_SAY(c,
             ERROR,
+            UNKNOWN_FIELD,
             doc,
             S("unknown field `"),
             text,
@@ -262,14 +271,17 @@ static void complain_about_tag(
     case SUNDER_TAG_OK:
         return;
     case SUNDER_TAG_SHAPE:
-        POLICY_SAY(c, ERROR, doc, S("a tag is `framework:id`, as in `nist.800-53:AC-5`"));
+        POLICY_SAY(
+            c, ERROR, UNKNOWN_TAG, doc, S("a tag is `framework:id`, as in `nist.800-53:AC-5`"));
         return;
     case SUNDER_TAG_FRAMEWORK:
         if (sunder_str_absent(meant)) {
-            POLICY_SAY(c, ERROR, doc, S("there is no framework `"), tag, S("`"), known);
+            POLICY_SAY(
+                c, ERROR, UNKNOWN_TAG, doc, S("there is no framework `"), tag, S("`"), known);
         } else {
             POLICY_SAY(c,
                 ERROR,
+                UNKNOWN_TAG,
                 doc,
                 S("there is no framework `"),
                 tag,
@@ -280,10 +292,12 @@ static void complain_about_tag(
         return;
     case SUNDER_TAG_ID:
         if (sunder_str_absent(meant)) {
-            POLICY_SAY(c, ERROR, doc, S("the framework of `"), tag, S("` has no such id"));
+            POLICY_SAY(
+                c, ERROR, UNKNOWN_TAG, doc, S("the framework of `"), tag, S("` has no such id"));
         } else {
             POLICY_SAY(c,
                 ERROR,
+                UNKNOWN_TAG,
                 doc,
                 S("the framework of `"),
                 tag,
@@ -302,7 +316,7 @@ static void read_tags(
         return;
     }
     if (doc->kind != SUNDER_DOC_LIST) {
-        POLICY_SAY(c, ERROR, doc, S("`tags` must be a list"));
+        POLICY_SAY(c, ERROR, WRONG_TYPE, doc, S("`tags` must be a list"));
         return;
     }
     struct sunder_str *tags = POLICY_NEW(c, struct sunder_str, doc->count);
@@ -350,6 +364,7 @@ static void read_effect(
         if (approvals != NULL) {
             POLICY_SAY(c,
                 WARNING,
+                UNUSED,
                 approvals,
                 S("`approvals` has no effect: this rule does not say `then: escalate`"));
         }
@@ -362,6 +377,7 @@ static void read_effect(
     if (approvals == NULL && c->approvals_doc == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             then == NULL ? draft->doc : then,
             then == NULL ? S("a gate needs `approvals`, in this rule or at the top of the policy, "
                              "or `require`, or "
@@ -478,8 +494,13 @@ static void settle_rules(struct policy_compile *c)
         bool repeated =
             i > 0 && rule->name.len > 0 && sunder_str_equal(rule->name, order[i - 1]->rule.name);
         if (repeated) {
-            POLICY_SAY(
-                c, ERROR, order[i]->name_doc, S("two rules are called `"), rule->name, S("`"));
+            POLICY_SAY(c,
+                ERROR,
+                REPEATED,
+                order[i]->name_doc,
+                S("two rules are called `"),
+                rule->name,
+                S("`"));
         }
         if (rule->mode == SUNDER_MODE_OFF) {
             continue;
@@ -502,12 +523,12 @@ void policy_compile_rules(struct policy_compile *c, const struct sunder_doc *rul
 {
     static const struct sunder_doc none = {.kind = SUNDER_DOC_LIST};
     if (rules != NULL && rules->kind != SUNDER_DOC_LIST) {
-        POLICY_SAY(c, ERROR, rules, S("`rules` must be a list"));
+        POLICY_SAY(c, ERROR, WRONG_TYPE, rules, S("`rules` must be a list"));
         rules = NULL;
     }
     rules = rules == NULL ? &none : rules;
     if (rules->count > SUNDER_POLICY_RULES_MAX) {
-        POLICY_SAY(c, ERROR, rules, S("the policy has more than 16384 rules"));
+        POLICY_SAY(c, ERROR, TOO_LARGE, rules, S("the policy has more than 16384 rules"));
         return;
     }
     c->drafts = POLICY_NEW(c, struct policy_draft, rules->count + 1);

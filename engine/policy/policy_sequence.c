@@ -34,12 +34,14 @@ static void read_steps(
     if (doc == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             draft->doc,
             S("a sequence needs `steps`, the duties and labels in their order"));
         return;
     }
     if (doc->kind != SUNDER_DOC_LIST || doc->count < 2 || doc->count > SUNDER_SEQUENCE_STEPS_MAX) {
-        POLICY_SAY(c, ERROR, doc, S("`steps` is a list of 2 to 16 duties or `label:` steps"));
+        POLICY_SAY(
+            c, ERROR, WRONG_VALUE, doc, S("`steps` is a list of 2 to 16 duties or `label:` steps"));
         return;
     }
     struct sunder_sequence_step *steps = POLICY_NEW(c, struct sunder_sequence_step, doc->count);
@@ -72,6 +74,7 @@ static void read_along(
     if (along == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             draft->doc,
             S("a sequence needs `along: information` (what was learnt) or `along: subject` (by "
               "one)"));
@@ -88,6 +91,7 @@ static void read_along(
     if (by != NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISPLACED,
             by,
             S("`along: information` follows what was learnt, whoever acts; `by` goes with `along: "
               "subject`"));
@@ -101,6 +105,7 @@ static void read_within(
     if (within == NULL) {
         POLICY_SAY(c,
             ERROR,
+            MISSING,
             draft->doc,
             S("a sequence needs `within`: a duration such as 24h, or `task`"));
         return;
@@ -184,6 +189,7 @@ void policy_check_steps(struct policy_compile *c, const struct policy_draft *dra
         }
         POLICY_SAY(c,
             WARNING,
+            UNMAPPED,
             &draft->steps_doc->items[i],
             S("no entry of the catalogue carries or gains `"),
             step->label,

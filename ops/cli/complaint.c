@@ -2,55 +2,6 @@
 
 #include <string.h>
 
-/* Which words of a sentence make which code; the first that fits. */
-static const struct {
-    const char *words;
-    const char *code;
-} CODES[] = {
-    {"this is a test file", "test_file"},
-    {"unknown key `", "unknown_key"},
-    {" that lacks `", "absent_field"},
-    {"has no `within`", "counts_for_ever"},
-    {"is not exact", "inexact"},
-    {"unknown field `", "unknown_field"},
-    {"unknown function `", "unknown_function"},
-    {"is not supported by this build yet", "unsupported"},
-    {"did you mean `", "wrong_word"},
-    {"it is one of: ", "wrong_word"},
-    {"stands twice in one map", "repeated"},
-    {"is here twice", "repeated"},
-    {"two rules are called", "repeated"},
-    {"has its name in", "repeated"},
-    {"already", "repeated"},
-    {"no entry of the catalogue", "unmapped"},
-    {"could never fire", "never_fires"},
-    {"nobody could ever", "impossible"},
-    {"could never be approved", "impossible"},
-    {"stops every act", "denies_all"},
-    {"every act", "denies_all"},
-    {"no rule looks at", "unused"},
-    {"no limit uses", "unused"},
-    {"no rule uses", "unused"},
-    {"has no effect", "unused"},
-    {"that the agent claims", "claimed_key"},
-    {"more than one domain", "domain_too_fine"},
-    {"under this domain", "domain_too_fine"},
-    {"no such id", "unknown_tag"},
-    {"there is no framework", "unknown_tag"},
-    {"a tag is", "unknown_tag"},
-    {"is missing", "missing"},
-    {"has no value", "missing"},
-    {" needs ", "missing"},
-    {"this rule has no ", "missing"},
-    {"this entry has no ", "missing"},
-    {"must be", "wrong_type"},
-    {"is true or false", "wrong_type"},
-    {"this expression must give", "expression_type"},
-    {"cannot be compared", "expression_type"},
-    {"can be read in", "expression_field"},
-    {"the expression", "expression_syntax"},
-};
-
 static bool contains(struct sunder_str text, const char *words, uint32_t *ret_at)
 {
     size_t len = strlen(words);
@@ -65,13 +16,12 @@ static bool contains(struct sunder_str text, const char *words, uint32_t *ret_at
 
 const char *sunder_complaint_code(const struct sunder_complaint *complaint)
 {
-    uint32_t ignored;
-    for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++) {
-        if (contains(complaint->text, CODES[i].words, &ignored)) {
-            return CODES[i].code;
-        }
-    }
-    return "invalid";
+    static const char *const WORDS[] = {
+#define CODE_WORD(code, word) [SUNDER_COMPLAINT_CODE_##code] = (word),
+        SUNDER_COMPLAINT_CODES(CODE_WORD)
+#undef CODE_WORD
+    };
+    return WORDS[complaint->code];
 }
 
 struct sunder_str sunder_complaint_meant(const struct sunder_complaint *complaint)

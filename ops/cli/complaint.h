@@ -1,5 +1,5 @@
-/* Complaints for programs: the range of text that each is about, its kind as a word, and the word that was meant. The compiler
- * tells sentences and where they begin; the rest is read off them and the text. Pure; any thread. */
+/* Complaints for programs: the range of text that each is about, its kind as a word, and the word that was meant. Range and word are
+ * read off the text and the sentence. Pure; any thread. */
 #pragma once
 
 #include "engine/policy/policy_compile.h"
@@ -15,7 +15,7 @@ struct sunder_complaint_range {
 struct sunder_complaint_range sunder_complaint_range(
     const struct sunder_complaint *complaint, struct sunder_str file);
 
-/* What kind of mistake it is: unknown_key, wrong_word, ...; `invalid` when it is none of the common ones. Static. */
+/* What kind of mistake it is: unknown_key, wrong_word, ... Static. */
 const char *sunder_complaint_code(const struct sunder_complaint *complaint);
 
 /* The word behind "did you mean"; absent when there is none. */

@@ -48,7 +48,7 @@ def source(path):
 def words(text, table):
     """(words that this build has, words of later builds) of a table of the compiler."""
     body = re.search(rf"{table}\[[^\]]*\] = \{{(.*?)\n\s*\}};", text, re.DOTALL).group(1)
-    found = re.findall(r'POLICY_WORD\("([^"]+)"\), [^,]+, (true|false)\}', body)
+    found = re.findall(r'POLICY_WORD\("([^"]+)"\),\s+[^,]+,\s+(true|false)\}', body)
     return {word for word, later in found if later == "false"}, {word for word, later in found if later == "true"}
 
 
