@@ -60,6 +60,7 @@ enum sunder_err sunder_answer_give(struct sunder_step *step, const struct sunder
     }
     out->records[0] = *record;
     out->count = 1;
+    out->evaluations = step->judge.evaluations;
     return SUNDER_OK;
 }
 

@@ -34,6 +34,7 @@ struct sunder_outputs {
     struct sunder_str field;
     struct sunder_str message;
     struct sunder_str released;
+    uint32_t evaluations; /* of rules' expressions that it may have cost */
 };
 
 enum sunder_home_kind {

@@ -192,6 +192,7 @@ enum sunder_err sunder_try_changes(struct sunder_try *trial,
     struct sunder_outputs outputs;
     SUNDER_TRY(sunder_decide(
         &trial->policy, overlay.rows == NULL ? trial->view : &view, event, trial->arena, &outputs));
+    trial->trials += outputs.evaluations / SUNDER_WOULD_ALLOW_EVALUATIONS;
     *ret_decision = outputs.records;
     return SUNDER_OK;
 }

@@ -24,7 +24,7 @@ struct sunder_try_change {
     bool object;
 };
 
-/* trials  done so far */
+/* trials  done so far; a dear one counts several times */
 struct sunder_try {
     struct sunder_policy policy; /* The one in force, which must not search again. */
     const struct sunder_view *view;

@@ -102,7 +102,8 @@ struct sunder_expr_history {
  *   now_ms        milliseconds since 1970
  *   history       NULL: a call of it is an absent field, called
  *   history_path  (absent: `history`)
- *   watch         told of each evaluation; NULL: nobody asks */
+ *   watch         told of each evaluation; NULL: nobody asks
+ *   fuel          what all evaluations with it may spend together on loops and texts; NULL: only each for itself is bounded */
 struct sunder_expr_watch;
 struct sunder_expr_env {
     struct sunder_value fields[SUNDER_FIELD_COUNT];
@@ -110,6 +111,7 @@ struct sunder_expr_env {
     const struct sunder_expr_history *history;
     struct sunder_str history_path;
     const struct sunder_expr_watch *watch;
+    int64_t *fuel;
 };
 
 struct sunder_expr; /* Opaque: a compiled expression, in the arena it was compiled into. */

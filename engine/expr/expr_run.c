@@ -501,6 +501,20 @@ static bool handle(struct machine *m, const I *i, const char *fault)
     return true;
 }
 
+/* What one evaluation may spend: its own bound, or what those before it have left of the common one. */
+static int64_t fuel_of(const struct expr_program *program, const struct sunder_expr_env *env)
+{
+    bool short_of = env != NULL && env->fuel != NULL && *env->fuel < program->fuel;
+    return short_of ? *env->fuel : program->fuel;
+}
+
+static void pay(const struct sunder_expr_env *env, int64_t spent)
+{
+    if (env != NULL && env->fuel != NULL) {
+        *env->fuel -= spent < *env->fuel ? spent : *env->fuel;
+    }
+}
+
 enum sunder_err expr_run(const struct expr_program *program,
     const struct expr_input *input,
     struct sunder_cel_value *ret_value,
@@ -508,13 +522,15 @@ enum sunder_err expr_run(const struct expr_program *program,
 {
     V registers[EXPR_REGISTERS_MAX];
     struct machine m = {.at = program->code, .r = registers, .program = program, .input = input};
-    m.run = (struct expr_run){
-        .arena = input->arena, .scratch = SUNDER_EXPR_SCRATCH_MAX, .fuel = program->fuel};
+    const int64_t fuel = fuel_of(program, input->env);
+    m.run =
+        (struct expr_run){.arena = input->arena, .scratch = SUNDER_EXPR_SCRATCH_MAX, .fuel = fuel};
     for (;;) {
         const I *i = m.at;
         m.at += 1;
         const char *fault = ops[i->op](&m, i);
         if (fault == done) {
+            pay(input->env, fuel - m.run.fuel);
             *ret_value = registers[0];
             return SUNDER_OK;
         }
@@ -522,6 +538,7 @@ enum sunder_err expr_run(const struct expr_program *program,
             break;
         }
     }
+    pay(input->env, fuel - m.run.fuel);
     if (ret_fault != NULL) {
         struct sunder_str path = absent_path(&m, m.faulty);
         bool absent = m.fault == expr_fault_absent && !sunder_str_absent(path);

@@ -22,6 +22,10 @@
 #define SUNDER_INTENT_DUTIES_MAX 32      /* Duties of one intent. */
 #define SUNDER_INTENT_RULE_TEXTS_MAX 12288 /* Bytes of the keys and values that rules take of one intent, 4 more for each: its record
                                               fits a row of 64 KiB with all objects and cases. */
+#define SUNDER_INTENT_EVALUATIONS_MAX 4096 /* Evaluations of rules' expressions that one intent may cost, reckoned before any: most
+                                              take less than a microsecond. */
+#define SUNDER_INTENT_UNITS_MAX 1000000  /* Units that they may spend together on loops and texts, up to 20 milliseconds; then each
+                                            errors. */
 #define SUNDER_KEY_CASES_MAX 64          /* Open cases bound to one object or one task. */
 
 /* Labels (S16): what one task, agent or credential keeps. One row of state each, read and written by every act of its holder, so the row has to stay small. */
@@ -61,4 +65,5 @@
 #define SUNDER_EXPR_FUEL_MIN 4096        /* and so much besides. Out of fuel is an error, and fails closed. */
 
 /* would_allow (G7) */
-#define SUNDER_WOULD_ALLOW_TRIALS_MAX 64 /* Judgements that one search may cost. */
+#define SUNDER_WOULD_ALLOW_TRIALS_MAX 64 /* Judgements that one search may cost; */
+#define SUNDER_WOULD_ALLOW_EVALUATIONS 256 /* for each so many evaluations of rules' expressions one counts as one more. */

@@ -217,8 +217,20 @@ static enum sunder_err ask(
     void *ctx, const struct sunder_history_call *call, struct sunder_arena *arena, struct sunder_value *ret_value)
 {
     struct sunder_history_at *at = ctx;
+    struct sunder_history_known *known = at->known;
     (void)arena; /* The same as the judgement's. */
+    for (uint32_t i = 0; known != NULL && i < known->count; i++) {
+        if (known->at[i].call == call) {
+            *ret_value = known->at[i].value;
+            return SUNDER_OK;
+        }
+    }
     at->failed = answer_call(at, call, ret_value);
+    if (at->failed == SUNDER_OK && known != NULL && known->count < SUNDER_HISTORY_KNOWN_MAX) {
+        known->at[known->count].call = call;
+        known->at[known->count].value = *ret_value;
+        known->count += 1;
+    }
     return at->failed;
 }
 

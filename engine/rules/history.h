@@ -7,15 +7,27 @@
 
 #include "engine/rules/firing.h"
 
+/* What was answered for one (subject, key), for the next time that it is asked. */
+#define SUNDER_HISTORY_KNOWN_MAX 16u
+struct sunder_history_known {
+    uint32_t count;
+    struct {
+        const struct sunder_history_call *call;
+        struct sunder_value value;
+    } at[SUNDER_HISTORY_KNOWN_MAX];
+};
+
 /* Which (subject, key) an expression is about to be evaluated for. Lives at least as long as the evaluation.
  * looker  NULL: anybody's facts
- * keys    of the rule, and which of them; NULL: a rule without `per` */
+ * keys    of the rule, and which of them; NULL: a rule without `per`
+ * known   NULL: nothing is remembered */
 struct sunder_history_at {
     struct sunder_judge *judge;
     const struct sunder_rule *rule;
     const struct sunder_looker *looker;
     struct sunder_judge_keys *keys;
     uint32_t key;
+    struct sunder_history_known *known;
     struct sunder_expr_history port; /* filled in by sunder_history_set */
     enum sunder_err failed;          /* what the state answered last, SUNDER_OK: it answered */
 };

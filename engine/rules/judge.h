@@ -39,7 +39,7 @@ struct sunder_candidate {
     bool tells_key; /* facts under the key of its own `per` will be asked for */
     struct sunder_judge_keys *keys; /* NULL: a limit without `per` */
     bool missing;                   /* no key or no value: it is not evaluated */
-    bool left_out;                  /* nor is this one: its texts have no room (judge->rules_full) */
+    bool left_out;                  /* nor is this one: there is no room for it (judge->rules_full) */
     bool has_value;                 /* ... which the record has to tell */
     bool foreign;                   /* no rate for the currency */
     struct sunder_value value;      /* of a limit: its sum or distinct value */
@@ -101,6 +101,7 @@ struct sunder_judge {
     uint32_t direct_count;
     uint32_t phases;
     enum sunder_tier tier;
+    int64_t fuel;
     struct sunder_expr_env *env; /* NULL when the policy has no expressions */
     struct sunder_flow flow;
     struct sunder_strs labels; /* all of S16 */
@@ -116,7 +117,9 @@ struct sunder_judge {
     struct sunder_str only; /* rules look at this subject alone, when it is there: the chain of one revocation */
     struct sunder_candidate *candidates; /* byte order of names */
     uint32_t candidate_count;
-    bool rules_full; /* keys and values of rules, more than a record holds; those of the last rules are left out */
+    uint32_t evaluations; /* of rules' expressions, at most, before any value is left out */
+    bool narrow;     /* there are many combinations: values are left out for which no condition can hold (parts.h) */
+    bool rules_full; /* more keys and values than a record holds, or evaluations than an act may cost: rules are left out */
 };
 
 /* Reads the domain's names and stream time. `tenant` and domain attributes of the event are readable (sunder_domain_of). */

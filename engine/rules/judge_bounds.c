@@ -130,7 +130,9 @@ enum sunder_err sunder_judge_bounds(struct sunder_judge *judge)
     }
     SUNDER_TRY(sunder_judge_label_bounds(judge));
     if (judge->rules_full) {
-        SUNDER_TRY(full(judge, SUNDER_STR("rules")));
+        SUNDER_TRY(sunder_judge_deny(judge, 7, SUNDER_STR("limit_reached"), SUNDER_STR("rules"),
+            SUNDER_STR("the rules would have to look at this act too often, or to remember too much of it; acts with fewer "
+                       "objects, cases and delegators pass")));
     }
     SUNDER_TRY(saturated(judge, &judge->object_keys));
     SUNDER_TRY(saturated(judge, &judge->case_keys));

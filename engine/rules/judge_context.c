@@ -3,6 +3,7 @@
 #include "engine/policy/policy_find.h"
 #include "engine/rules/firing.h"
 #include "engine/rules/judge_flow.h"
+#include "engine/rules/parts.h"
 #include "engine/rules/sequence.h"
 
 /* Which of the intent's subjects a fact counts for. */
@@ -415,7 +416,7 @@ enum sunder_err sunder_judge_candidates(struct sunder_judge *judge)
     if (most > SUNDER_INTENT_RULE_TEXTS_MAX / (2 * (4 + SUNDER_IDENTIFIER_BYTES_MAX))) {
         leave_out(judge);
     }
-    return SUNDER_OK;
+    return sunder_judge_price(judge);
 }
 
 static bool named(const struct sunder_strs *texts, struct sunder_str text)

@@ -50,6 +50,8 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
         return SUNDER_ERR_FULL;
     }
     judge->env->watch = judge->state.policy->watch;
+    judge->fuel = SUNDER_INTENT_UNITS_MAX;
+    judge->env->fuel = judge->env->watch == NULL ? &judge->fuel : NULL; /* Who watches evaluates more than is judged. */
     struct sunder_value *fields = judge->env->fields;
     fields[SUNDER_FIELD_TENANT] = text_value(event->tenant);
     fields[SUNDER_FIELD_AGENT] = text_value(event->agent);

@@ -80,10 +80,11 @@ class Env:
 
 
 class Node:
-    """`run(env)`; `path` is the dotted way of a field or argument, None of anything else."""
+    """`run(env)`; `path` is the dotted way of a field or argument, None of anything else. `known`: a text or a list of texts that is
+    written out. `guards`: [(field, fits)] of the operands of `&&` that compare a text field with such."""
 
-    def __init__(self, run, path=None):
-        self.run, self.path = run, path
+    def __init__(self, run, path=None, known=None, guards=(), chain=False):
+        self.run, self.path, self.known, self.guards, self.chain = run, path, known, list(guards), chain
 
 
 class Parser:
@@ -109,7 +110,7 @@ class Parser:
         node = self.ternary()
         if self.tokens[self.at][0] != "end":
             raise ParseError(f"unexpected {self.tokens[self.at]}")
-        return node.run
+        return node
 
     def ternary(self):
         node = self.disjunction()
@@ -129,7 +130,9 @@ class Parser:
     def conjunction(self):
         node = self.relation()
         while self.take("&&"):
-            node = Node(absorbing([node.run, self.relation().run], False))
+            other = self.relation()
+            guards = node.guards + ([] if other.chain else other.guards)
+            node = Node(absorbing([node.run, other.run], False), guards=guards, chain=True)
         return node
 
     def relation(self):
@@ -138,7 +141,9 @@ class Parser:
             word = self.take("in", "==", "!=", *ORDERS)
             if not word:
                 return node
-            node = binary(lambda left, right, word=word: compare(word, left, right), node, self.sum())
+            left, right = node, self.sum()
+            node = binary(lambda left, right, word=word: compare(word, left, right), left, right)
+            node.guards = guard_of(word, left, right)
 
     def sum(self):
         node = self.product()
@@ -208,7 +213,11 @@ class Parser:
                 raise ParseError("history.sum takes amount")
             self.need(")")
             return applied(name, METHODS, [target])
-        return applied(name, METHODS, [target] + self.arguments())
+        given = self.arguments()
+        node = applied(name, METHODS, [target] + given)
+        if name == "startsWith" and len(given) == 1:
+            node.guards = guard_of(name, target, given[0])
+        return node
 
     def macro(self, target, name):
         variable = self.name()
@@ -225,17 +234,21 @@ class Parser:
         if self.take("("):
             node = self.ternary()
             self.need(")")
-            return Node(node.run)
+            return Node(node.run, guards=node.guards, chain=node.chain)
         if self.take("["):
-            items = [one.run for one in self.arguments("]")]
-            return Node(lambda env: [read(item(env)) for item in items])
+            nodes = self.arguments("]")
+            items = [one.run for one in nodes]
+            known = [one.known for one in nodes]
+            return Node(lambda env: [read(item(env)) for item in items],
+                        known=known if all(isinstance(one, str) for one in known) else None)
         if self.take("{"):
             return self.map()
         self.at += 1
         if kind in ("decimal", "int"):
             return constant(number_of(kind, text, 1))
         if kind == "string":
-            return constant(literal_text(text))
+            value = literal_text(text)
+            return Node(lambda env: value, known=value if isinstance(value, str) else None)
         if kind == "name":
             return self.word(text)
         raise ParseError(f"unexpected {text!r}")
@@ -362,6 +375,21 @@ def at_index(node, index):
     return Node(run)
 
 
+TEXT_FIELDS = set(FIELDS) - set("delegation depth args amount labels confidence duties now history".split()) | set(DOTTED)
+
+
+def guard_of(word, left, right):
+    """[(field, fits)] when a text field is compared with texts that are written out."""
+    if word == "==" and right.path is not None:
+        left, right = right, left
+    texts = right.known if isinstance(right.known, list) else [right.known]
+    if word not in ("==", "in", "startsWith") or left.path not in TEXT_FIELDS or right.known is None:
+        return []
+    if word == "startsWith":
+        return [(left.path, lambda value: value.startswith(tuple(texts)))]
+    return [(left.path, lambda value: value in texts)]
+
+
 def binary(operator, left, right):
     left, right = left.run, right.run
     return Node(lambda env: operator(left(env), right(env)))
@@ -419,7 +447,8 @@ class Expr:
     def __init__(self, text):
         self.text = text
         parser = Parser(text)
-        self.run = parser.whole()
+        whole = parser.whole()
+        self.run, self.guards = whole.run, whole.guards
         self.reads, self.asks = parser.reads, parser.asks
 
     def value(self, context):

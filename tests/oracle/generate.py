@@ -77,8 +77,12 @@ FULL = ["args.total > 100", "args.list.exists(x, x > 2)", "args.list.all(x, x < 
         "now - timestamp('1970-01-01T00:00:00Z') > duration('100s')", "args.n == '1'", "double(args.n) > 1.5"]
 SCOPED = ["agent.startsWith('spiffe://acme.example/agent/a1')", "tool == 'pay'", "principal == 'user:max@acme.example'",
           "has(args.kind) && args.kind == 'x'", "args.kind == 'y'", "task == 'T-1'"]
+# Rules that many combinations meet; an act with 64 objects and 16 delegators passes INTENT_EVALUATIONS_MAX under three or four of them.
+DEAR = ["history.count('{D}') > 30 && object != 'o1'", "object.startsWith('o1') && history.sum(amount) > 90.0 && case != 'PO-1'",
+        "history.has('{D}') && object in ['o1', 'o2', 'vendor/V1'] && duty != '{D}'", "object == 'o3' && phase == 'execute'",
+        "tool == 'pay' && history.count() > 40 && object != 'o2'", "!history.has('{D}') && object == 'o4' && amount > 300.0"]
 FEATURES = ("labels", "parents", "credentials", "causes", "sequence", "gate", "condition", "except", "history", "cel", "entitle",
-            "purposes", "classes", "scopes", "rates", "crowds")
+            "purposes", "classes", "scopes", "rates", "crowds", "dear")
 
 
 class Options:
@@ -132,6 +136,9 @@ class PolicyMaker:
                 if entry["duty"] < cause:
                     entry["causes"] = sorted({*entry.get("causes", []), cause})
         policy["rules"] = [self.rule(index) for index in range(rng.randint(2, 8))]
+        self.dear = self.having("dear", 0.1) and self.options.mode == "mixed" and self.options.having("history")
+        if self.dear:
+            policy["rules"] += [self.costly(index) for index in range(rng.randint(4, 8))]
         if self.tables:
             policy["rates"] = self.tables
         return yaml.dump(policy, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True,
@@ -264,6 +271,16 @@ class PolicyMaker:
             rule["tags"] = ["nist.800-53:AC-5"]
         return rule
 
+    def costly(self, index):
+        rng = self.rng
+        kind = rng.choice(["gate", "condition"])
+        rule = {kind: f"{rng.choice('abcxyz')}{index}-dear", "when": rng.choice(DEAR).replace("{D}", rng.choice(self.mapped))}
+        if self.domain != "tenant" or self.chance(0.3):
+            rule["per"] = self.per()
+        if self.chance(0.4):
+            rule["unless"] = self.expression("unless")
+        return rule
+
     def exception(self):
         until = rfc3339(self.start + self.rng.choice([1000, 10_000, 60_000, 100_000, 3_600_000, 10 ** 10])).replace(".000Z", "Z")
         return {"when": self.expression("unless", "labels", "history", "cel"), "owner": "ana@acme.example", "until": until}
@@ -383,7 +400,7 @@ class PolicyMaker:
 class EventMaker:
     def __init__(self, rng, options, policy):
         self.rng, self.options, self.domain = rng, options, policy.domain
-        self.hot = options.mode == "hot"
+        self.hot, self.dear = options.mode == "hot", policy.dear
         self.tenants = ["acme"] if self.hot else ["acme", "acme", "globex"]
         self.now = policy.start
         self.count, self.past, self.others, self.offsets = 0, [], [], {}
@@ -525,6 +542,9 @@ class EventMaker:
             data["credential"] = rng.choice(CREDENTIALS)
         if self.chance(self.labelling):
             data["labels"] = rng.sample(LABELS, rng.randint(0, 2))
+        if self.dear and self.chance(0.08):
+            data["objects"] = [f"o{n}" for n in range(rng.choice([30, 64, 64]))]
+            data["delegation"] = [f"bot:{n}" for n in range(60, 60 + rng.choice([8, 16, 16]))]
         if self.crowd == "labels":
             data["labels"] = [f"l{rng.randint(1, 90)}" for _ in range(rng.choice([1, 2, 3, 20]))]
         if self.chance(self.family):

@@ -19,6 +19,7 @@ class Act:
         self.rule_keys = {}       # those of them that later acts ask for, or that the act is counted under
         self.cut = set()          # "objects", "cases": there are more than fit
         self.left_out = set()     # rules whose keys and values have no room: not judged, not counted by them
+        self.unjudged, self.too_dear = set(), False  # rules whose expressions would have to be evaluated too often
         self.missing = {}         # rule -> field of context_missing
         self.amount = self.credential = None
         self.labels, self.carries, self.claimed, self.gains = [], [], [], []

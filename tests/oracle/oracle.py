@@ -19,7 +19,7 @@ from meaning import Context, delegated, understand
 from operators import ExprError, truth
 from output import Place, action_digest, described, drop_empty, envelope, moved, reason, sha256_hex, tail, where
 from policy import Policy
-from rules import firings, judge_gate, present, reason_of, revocations, verdict_of
+from rules import firings, judge_gate, leave_out_dear, present, reason_of, revocations, verdict_of
 from values import Refused, home, is_identifier, read_limits
 
 LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/model/limits.h")
@@ -221,6 +221,7 @@ class Oracle:
             self._decision(event, names, place, now, copied, (None, digest))
             return
         act, derived = understand(event, tenant, domain, self.policy)
+        leave_out_dear(self.policy.rules, act, event, self.limits)
         ruling = self._judge(event, act, derived, tenant, domain)
         self._watch(event, act, ruling, tenant)
         if ruling["verdict"] == "deny" and ruling.get("stage") in (5, 6):
@@ -383,7 +384,7 @@ class Oracle:
         found += [("limit_reached", "duties")] if len(act.duties) > self.limits["INTENT_DUTIES_MAX"] else []
         if act.overflow:
             found.append(("limit_reached", "labels"))
-        if act.left_out:
+        if act.left_out or act.too_dear:
             found.append(("limit_reached", "rules"))
         found += [("limit_reached", name) for name in act.marked]
         for key in self._binding(act):
@@ -406,7 +407,7 @@ class Oracle:
 
     def _too_large(self, act):
         """Whether an act that counts all the same does not fit as a whole."""
-        return bool(act.chain_full or act.left_out or act.cut or len(act.duties) > self.limits["INTENT_DUTIES_MAX"])
+        return bool(act.chain_full or act.left_out or act.too_dear or act.cut or len(act.duties) > self.limits["INTENT_DUTIES_MAX"])
 
     def _without_room(self, act):
         """Findings about an act that counts though it does not fit (S31)."""
@@ -467,6 +468,7 @@ class Oracle:
             self._recorded(event, names, place, now, described(event, None, digest), duplicate=True)
             return
         act, derived = understand(event, tenant, domain, self.policy)
+        leave_out_dear(self.policy.rules, act, event, self.limits)
         self._note(event, domain, now)
         self._gates(event, act, domain, late=False)
         findings = [{"code": "observed_incomplete", "field": field} for field in self._incomplete(act, derived)]

@@ -177,8 +177,54 @@ def combinations(rule, act):
         yield party, key, extra
 
 
+def fitting(rule, field, values):
+    """The values of a field for which no operand of the outermost `&&` of `when` is false; an absent one is an error, not false."""
+    return [value for value in values if value is None or all(fits(value) for name, fits in rule.when.guards if name == field)]
+
+
+def single(context, field):
+    try:
+        return context.get(field)
+    except Absent:
+        return None
+
+
+def evaluations(rule, act, event, limits):
+    """How many evaluations of its expressions a rule may take for an act (Readings, 18)."""
+    gate = rule.kind in ("gate", "condition")
+    expressions = gate + (rule.unless is not None) + len(rule.excepts)
+    if expressions == 0 or not (act.duties if gate else applies(rule, act)):
+        return 0
+    if not gate:
+        anybody = rule.kind == "requires" and not rule.by or rule.kind == "sequence" and rule.information
+        return expressions * (1 if anybody else len(parties(rule, act))) * len(keys_of(rule, act))
+    lists = {"duty": act.duties[:limits["INTENT_DUTIES_MAX"] + 1], "object": act.objects,
+             "case": act.cases, "phase": act.phases}
+    context, number = Context(event, act, {"tier": act.tier}, act.labels), expressions
+    if "history" in rule.reads:
+        number *= len(parties(rule, act) or [None])
+    keyed = {rule.per} & {"object", "case"}
+    if rule.per is not None and not keyed:
+        number *= len(keys_of(rule, act) or [None])
+    for field in rule.reads | keyed:
+        if field in lists:
+            number *= len(fitting(rule, field, lists[field] or [None]))
+    for field in {name for name, _ in rule.when.guards} - set(lists):
+        number *= len(fitting(rule, field, [single(context, field)]))
+    return number
+
+
+def leave_out_dear(rules, act, event, limits):
+    """Where judging would take too many evaluations, no rule with an expression is judged."""
+    if sum(evaluations(rule, act, event, limits) for rule in rules) > limits["INTENT_EVALUATIONS_MAX"]:
+        act.too_dear = True
+        act.unjudged = {rule.name for rule in rules if rule.unless or rule.excepts or rule.kind in ("gate", "condition")}
+
+
 def judge_gate(rule, act, event, domain):
     out, seen = Judged(), set()
+    if rule.name in act.left_out or rule.name in act.unjudged:
+        return out
     for party, key, extra in combinations(rule, act) if act.duties else ():
         extra["history"] = history(rule, act, domain, party, key) if "history" in rule.reads else None
         fires, absent = rule.when.outcome(Context(event, act, extra, act.labels))
@@ -208,7 +254,7 @@ def excuse(rule, act, event, now, extra):
 
 def firings(rule, act, event, domain, intent=True):
     """Every (subject, key) for which a rule fires."""
-    if rule.name in act.left_out:
+    if rule.name in act.left_out or rule.name in act.unjudged:
         return []
     if rule.kind in ("gate", "condition"):
         return judge_gate(rule, act, event, domain).fired

@@ -1049,3 +1049,57 @@ def test_decimals_and_times():
         ["18250.75", "100", "0", "-0.5", "25", "0.001"]
     assert parse_time("1970-01-01T00:00:01.5Z") == 1500 and parse_time("1970-01-01T01:00:00+01:00") == 0
     assert parse_time("1969-12-31T23:59:59.9999Z") == -1 and parse_time("2026-13-01T00:00:00Z") is None
+
+
+# ---- what the rules may cost
+
+EXCEPT = "{owner: o, until: '2099-01-01T00:00:00Z', when: \"%s\"}"
+DEAR = ("rules:\n  - condition: dear\n    when: \"%shistory.count('payment.submit') > 99 && object != 'x'\"\n"
+        "    unless: \"amount > 1.0\"\n    except: [" + EXCEPT % "depth > 99" + ", " + EXCEPT % "depth > 98" + "]\n%s")
+
+
+def crowded(kind, id_, objects, **more):
+    """18 subjects: the agent, 16 delegators, the principal."""
+    return kind(id_, "a", "read", None, objects=[f"o{n}" for n in range(objects)], delegation=[f"d{n}" for n in range(16)], **more)
+
+
+def test_S31_evaluations_are_combinations_times_expressions(decide):
+    check(decide, policy(DEAR % ("", "")), (crowded(intent, "i1", 56), "allow"),          # 18 x 56 x 4 = 4032
+          (crowded(intent, "i2", 57), "deny limit_reached:rules"))                        # 18 x 57 x 4 = 4104
+
+
+def test_S31_values_that_a_comparison_rules_out_cost_nothing(decide):
+    for guard in ("object.startsWith('o1') && ", "tool == 'other' && ", "'o1' == object && ", "object in ['o1', 'o2'] && ",
+                  "duty == 'payment.submit' && ", "(phase == 'execute') && "):
+        check(decide, policy(DEAR % (guard, "")), (crowded(intent, "i1", 64), "allow"))
+    for guard in ("object != 'o1' && ", "tool == 't' && ", "(object == 'o1' || object == 'o2') && ", "purpose == 'p' && "):
+        check(decide, policy(DEAR % (guard, "")), (crowded(intent, "i1", 64), "deny limit_reached:rules"))
+
+
+def test_S31_pairs_of_other_rules_cost_by_what_excuses_them(decide):
+    pair = "  - {separation: pair, duties: [vendor.create, payment.submit], per: object%s}\n"
+    act = {**crowded(intent, "i1", 64), "id": "i2"}
+    act["data"] = {**act["data"], "action": "submit"}
+    dear = "rules:\n  - {condition: c, when: \"history.count() > 99 && object != 'x'\", unless: \"depth > 99\"}\n"  # 18 x 64 x 2 = 2304
+    twice = ", unless: \"depth > 98\", except: [" + EXCEPT % "depth > 97" + "]"
+    check(decide, policy(dear + pair % ""), (act, "allow"))
+    check(decide, policy(dear + pair % ", unless: \"depth > 98\""), (act, "allow"))  # 3456
+    check(decide, policy(dear + pair % twice), (act, "deny limit_reached:rules"))     # 4608
+
+
+def test_S31_an_observed_act_with_rules_too_dear_counts_and_marks_its_keys(decide):
+    text = policy(DEAR % ("", "  - {gate: wants, when: \"confidence < 0.5\"}\n"
+                          "  - {separation: pair, duties: [customer.read, payment.submit], per: object, then: revoke}\n"))
+    check(decide, text, (intent("i1", "d1", "submit", "o3", confidence="1"), "allow"),
+          (crowded(observed, "o1", 64), ["observed limit_reached", "revoked d1 rule"]),
+          (intent("i2", "b", "read", "o9", confidence="1"), "deny limit_reached:o9"),
+          (intent("i3", "b", "read", "o64", confidence="1"), "allow"))
+
+
+def test_S31_shadow_rules_cost_what_others_do_and_scopes_let_the_act_pass(decide):
+    check(decide, policy(DEAR % ("", "    mode: shadow\n")), (crowded(intent, "i1", 64), "deny limit_reached:rules"))
+    check(decide, policy(DEAR % ("", "    mode: 'off'\n")), (crowded(intent, "i1", 64), "allow"))
+    (record, later) = decide(policy(DEAR % ("", ""), head="scopes: [{match: \"agent == 'a'\", mode: detect}]\n"),
+                             [crowded(intent, "i1", 64), intent("i2", "b", "read", "o9")])
+    assert told(record) == "allow limit_reached:rules" and record["data"]["would_be"] == "deny"
+    assert record["data"]["findings"] == [{"code": "limit_reached"}] and told(later) == "deny limit_reached:o9"

@@ -1,0 +1,145 @@
+/* What judging one act may cost: evaluations of its rules' expressions (S31, Readings 18). */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "tests/unit/test_engine_fixture.h"
+
+#define HEAD "sunder: 1\nname: p\nauthority: open\ntenant: payload\n"
+
+static struct rig *rig;
+static char text[16384];
+static size_t len;
+
+/* Adds to `text`. */
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(text + len, sizeof text - len, format, args);
+    va_end(args);
+    assert_true(more >= 0 && (size_t)more < sizeof text - len);
+    len += (size_t)more;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_destroy(&rig);
+    return 0;
+}
+
+static void use(const char *yaml)
+{
+    rig = rig_create(rig_policy(yaml));
+}
+
+/* An act of bot:1 for user:ana, with 16 delegators: 18 subjects. */
+static struct sunder_outputs crowd(uint32_t number, const char *kind, uint32_t objects)
+{
+    len = 0;
+    say("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\",\"principal\":\"user:ana\",");
+    say("\"delegation\":[\"up:0\"");
+    for (uint32_t i = 1; i < SUNDER_DELEGATION_MAX; i++) {
+        say(",\"up:%u\"", i);
+    }
+    say("],\"objects\":[\"o:0\"");
+    for (uint32_t i = 1; i < objects; i++) {
+        say(",\"o:%u\"", i);
+    }
+    say("]}");
+    return rig_send(rig, kind, rig_text("i%u", number), "bot:1", text);
+}
+
+#define ASKS "history.count('submit') > 9 && object != 'o:x'"
+
+static void rules_may_cost_4096_evaluations(void **state)
+{
+    (void)state;
+    use(HEAD "catalogue:\n"
+             "  - {tool: erp, action: read, duty: read}\n"
+             "  - {tool: erp, action: submit, duty: submit}\n"
+             "rules:\n"
+             "  - {condition: a, when: \"" ASKS "\", unless: \"depth > 90\"}\n"
+             "  - {condition: b, when: \"" ASKS "\", unless: \"depth > 91\"}\n"
+             "  - {condition: c, when: \"object == 'o:7' && " ASKS "\"}\n");
+    struct sunder_outputs out = crowd(1, "intent", 56); /* 18 * 56 * 4 + 18 = 4050 */
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    assert_int_equal(
+        out.evaluations, SUNDER_INTENT_EVALUATIONS_MAX + 1); /* Before what `c` rules out. */
+    out = crowd(2, "intent", 57);                            /* 18 * 57 * 4 + 18 = 4122 */
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    uint64_t gets = rig->gets;
+    out = crowd(3, "intent", 64);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    assert_true(rig->gets - gets < 500); /* Nothing was judged. */
+
+    out = crowd(4, "observed", 64);
+    assert_int_equal(out.records[0].finding_count, 1);
+    assert_str_equal(out.records[0].findings[0].code, "limit_reached");
+    out = rig_intent(rig,
+        "i5",
+        "bot:2",
+        "{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"read\",\"object\":\"o:63\"}");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:o:63");
+}
+
+/* One history for all objects: it is read once for each subject. */
+static void what_the_history_answered_is_not_asked_for_again(void **state)
+{
+    (void)state;
+    use(HEAD "catalogue:\n"
+             "  - {tool: erp, action: read, duty: read}\n"
+             "  - {tool: erp, action: submit, duty: submit}\n"
+             "rules:\n"
+             "  - {condition: a, when: \"" ASKS "\"}\n");
+    struct sunder_outputs out = crowd(1, "intent", 64);
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    uint64_t gets = rig->gets;
+    out = crowd(2, "intent", 1);
+    uint64_t one = rig->gets - gets;
+    gets = rig->gets;
+    out = crowd(3, "intent", 64);
+    uint64_t many = rig->gets - gets;
+    assert_true(
+        many - one < 63 * 8); /* What the objects themselves need, not 63 times 18 series. */
+}
+
+/* 600 turns of some 15 units, for each of 64 objects: one rule has the room for it, eight have not. */
+#define TURNS                                                                                      \
+    "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]."          \
+    "exists(x, [31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50]."                     \
+    "exists(y, x * y == 7777 && object != 'o:x'))"
+
+static void evaluations_together_have_a_bound_of_their_own(void **state)
+{
+    (void)state;
+    for (uint32_t rules = 1; rules < 9; rules += 7) {
+        len = 0;
+        say(HEAD "catalogue:\n  - {tool: erp, action: read, duty: read}\nrules:\n");
+        for (uint32_t i = 0; i < rules; i++) {
+            say("  - {condition: c%u, when: \"" TURNS "\"}\n", i);
+        }
+        use(text);
+        struct sunder_outputs out = crowd(1, "intent", 64);
+        bool enough = rules == 1;
+        assert_int_equal(
+            out.records[0].verdict, enough ? SUNDER_VERDICT_ALLOW : SUNDER_VERDICT_DENY);
+        assert_int_equal(out.records[0].stage, 8);
+        if (!enough) { /* An evaluation without fuel errors, and fires. */
+            assert_str_equal(out.records[0].reasons[out.records[0].reason_count - 1].rule, "c7");
+        }
+        if (enough) {
+            rig_destroy(&rig);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(rules_may_cost_4096_evaluations, teardown),
+        cmocka_unit_test_teardown(what_the_history_answered_is_not_asked_for_again, teardown),
+        cmocka_unit_test_teardown(evaluations_together_have_a_bound_of_their_own, teardown),
+    };
+    return cmocka_run_group_tests(tests, test_group_setup, NULL);
+}
