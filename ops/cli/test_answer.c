@@ -445,7 +445,7 @@ struct sunder_str sunder_test_reasons(
                 message);
         }
     }
-    return all;
+    return all.len > 0 || answer->refusal.at == NULL ? all : answer->refusal;
 }
 
 /* Nobody tests with an event that has no effect, unless it is what the test is about. */

@@ -8,12 +8,13 @@
 
 /* record       `data` of the first record that answers the event; ABSENT when none came
  * revoked      subjects of the revocations that came with it
- * dead_letter  its code; absent when none came */
+ * dead_letter  its code; absent when none came. refusal: the same, with field and reason */
 struct sunder_test_answer {
     struct sunder_value record;
     struct sunder_str revoked[SUNDER_TEST_REVOKED_MAX];
     uint32_t revoked_count;
     struct sunder_str dead_letter;
+    struct sunder_str refusal;
 };
 
 /* A part that is not as expected. */

@@ -127,10 +127,12 @@ static void unknown_field(
     } else {
         TEST_SAY(draft->test,
             entry,
-            "%s %s has no field `%.*s`; what a tool call takes stands under `args`",
+            "%s %s has no field `%.*s`; %s",
             article,
             kind,
-            TEXT(entry->name));
+            TEXT(entry->name),
+            draft->kind < 2 ? "what a tool call takes stands under `args`"
+                            : "`sunder schema event` has all that it may say");
     }
 }
 

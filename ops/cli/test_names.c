@@ -53,6 +53,22 @@ static bool part_check(const struct names *names, const struct sunder_doc *doc)
     return good;
 }
 
+/* evidence: ids of events of the same case. */
+static bool evidence_check(
+    const char *path, const struct sunder_test_case *of, const struct sunder_test_expect *expect)
+{
+    const struct sunder_doc *evidence = expect->parts[SUNDER_TEST_EVIDENCE];
+    struct sunder_str *ids =
+        evidence == NULL ? NULL : calloc(of->event_count + 1, sizeof(struct sunder_str));
+    for (uint32_t i = 0; ids != NULL && i < of->event_count; i++) {
+        ids[i] = of->events[i].id;
+    }
+    const struct names names = {path, "this case", "event", ids, of->event_count};
+    bool good = ids == NULL || part_check(&names, evidence);
+    free(ids);
+    return good;
+}
+
 static bool expect_check(const struct names kinds[2], const struct sunder_test_expect *expect)
 {
     static const struct {
@@ -86,7 +102,9 @@ bool sunder_test_names_check(const char *path,
     for (uint32_t i = 0; i < file->case_count && rules != NULL; i++) {
         for (uint32_t k = 0; k < file->cases[i].event_count; k++) {
             const struct sunder_test_expect *expect = file->cases[i].events[k].expect;
-            good = (expect == NULL || expect_check(kinds, expect)) && good;
+            bool fits = expect == NULL || (expect_check(kinds, expect) &&
+                                              evidence_check(path, &file->cases[i], expect));
+            good = good && fits;
         }
     }
     free(rules);

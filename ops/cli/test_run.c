@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/text.h"
 #include "ops/cli/progress.h"
 #include "ops/cli/replay.h"
 #include "proto/json.h"
@@ -78,7 +79,15 @@ static void on_dead_letter(void *ctx, const struct sunder_partition_dead_letter 
 {
     struct sunder_test_runner *runner = ctx;
     if (runner->answer.dead_letter.at == NULL) {
+        bool field = letter->field.at != NULL;
         runner->answer.dead_letter = sunder_str_copy(&runner->arena, letter->code);
+        runner->answer.refusal = sunder_text(&runner->arena,
+            letter->code,
+            field ? SUNDER_STR(" (") : SUNDER_STR(""),
+            letter->field,
+            field ? SUNDER_STR(")") : SUNDER_STR(""),
+            SUNDER_STR(": "),
+            letter->message);
     }
 }
 
