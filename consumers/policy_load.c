@@ -55,6 +55,15 @@ static enum sunder_err read_file(const char *path,
     return err;
 }
 
+static bool is_blank(struct sunder_str text)
+{
+    uint32_t i = 0;
+    while (i < text.len && (text.at[i] == ' ' || text.at[i] == '\n' || text.at[i] == '\r')) {
+        i += 1;
+    }
+    return i == text.len;
+}
+
 static enum sunder_err compile(
     struct sunder_policy_load *load, struct sunder_str text, struct sunder_digest digest)
 {
@@ -62,6 +71,13 @@ static enum sunder_err compile(
     struct sunder_doc *root = SUNDER_ARENA_NEW(&arena, struct sunder_doc, 1);
     struct sunder_doc_fail fail = {0};
     enum sunder_err err = sunder_doc_parse(text, &arena, root, &fail);
+    if (err != SUNDER_OK && is_blank(text)) { /* Somebody begins. */
+        snprintf(fail.text,
+            sizeof fail.text,
+            "the policy is empty: it begins with `sunder: 1` and a `name`, and has a `catalogue` "
+            "of "
+            "acts and `rules`; ops/policies has some to start from");
+    }
     if (err != SUNDER_OK) {
         char *copy = sunder_arena_alloc(&arena, sizeof fail.text, 1);
         if (copy != NULL) {

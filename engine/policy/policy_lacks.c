@@ -173,14 +173,34 @@ static void check_when(struct policy_compile *c, const struct policy_draft *draf
             say_lack(c, draft, &lacks[i]);
         }
     }
+}
+
+/* Money in doubles, in any condition of the rule. */
+static void check_exact(struct policy_compile *c, const struct policy_draft *draft)
+{
+    const struct sunder_rule *rule = &draft->rule;
     uint32_t offset = 0;
-    if (sunder_expr_is_inexact(draft->rule.when, &offset)) {
-        const struct sunder_complaint where = policy_place(draft->when_doc, offset);
+    struct sunder_complaint where = {.line = 0};
+    if (rule->when != NULL && sunder_expr_is_inexact(rule->when, &offset)) {
+        where = policy_place(draft->when_doc, offset);
+    }
+    bool excuse = rule->unless != NULL && sunder_expr_is_inexact(rule->unless, &offset);
+    for (uint32_t i = 0; i < rule->except_count && !excuse; i++) {
+        excuse =
+            rule->except[i].when != NULL && sunder_expr_is_inexact(rule->except[i].when, &offset);
+    }
+    if (where.line == 0 && excuse) {
+        where.line = draft->name_doc->line;
+        where.column = draft->name_doc->column;
+    }
+    if (where.line != 0) {
         POLICY_SAY(c,
             WARNING,
             INEXACT,
             &where,
-            S("`double(...)` is not exact, and money is: amounts are decimals as they are, and "
+            S("`"),
+            rule->name,
+            S("`: `double(...)` is not exact, and money is: amounts are decimals as they are, and "
               "`decimal(x)` makes one of a text"));
     }
 }
@@ -199,6 +219,7 @@ void policy_check_lacks(struct policy_compile *c)
         if (draft->rule.when != NULL) {
             check_when(c, draft);
         }
+        check_exact(c, draft);
         if (draft->rule.kind == SUNDER_RULE_LIMIT && !ends(&draft->rule)) {
             POLICY_SAY(c,
                 WARNING,
