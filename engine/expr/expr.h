@@ -70,7 +70,7 @@ typedef uint64_t sunder_field_set;
 #define SUNDER_FIELDS_ALL ((SUNDER_FIELD_BIT(SUNDER_FIELD_COUNT)) - 1)
 
 /* One question to the history. Arguments are constants, so that a policy tells at load which state it needs.
- *   duty       of HAS and COUNT; absent: facts with any duty
+ *   duty       of HAS, COUNT and SUM; absent: facts with any duty
  *   sum        of SUM: the summed field
  *   window_ms  only facts younger than this; 0: no end (`since(duration(...))`) */
 enum sunder_history_kind {

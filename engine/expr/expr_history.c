@@ -1,4 +1,4 @@
-/* history.has(duty), .count([duty]), .sum(field), .agents(), each behind any number of .since(duration): known at load, so that a policy
+/* history.has(duty), .count([duty]), .sum(field[, duty]), .agents(), each behind any number of .since(duration): known at load, so that a policy
  * tells which state it needs (Readings 17). */
 #include "engine/expr/expr_functions.h"
 #include "engine/expr/expr_node.h"
@@ -53,15 +53,20 @@ static bool read_arguments(
 {
     struct expr_node *argument = node->first->next;
     if (call->kind == SUNDER_HISTORY_SUM) {
-        bool amount = node->count == 2 && argument->kind == EXPR_NAME &&
+        bool amount = (node->count == 2 || node->count == 3) && argument->kind == EXPR_NAME &&
                       sunder_str_equal(argument->name, S("amount"));
         if (!amount) {
             EXPR_FAIL(c,
                 node->offset,
-                S("`history.sum` takes the field that it sums: `history.sum(amount)`"));
+                S("`history.sum` takes the field that it sums, and a duty when only its facts count: "
+                  "`history.sum(amount)`, `history.sum(amount, 'payment.submit')`"));
+            return false;
         }
         call->sum = SUNDER_FIELD_AMOUNT;
-        return amount;
+        argument = argument->next;
+        if (argument == NULL) {
+            return true;
+        }
     }
     if (argument == NULL && call->kind != SUNDER_HISTORY_HAS) {
         return true;
@@ -73,7 +78,7 @@ static bool read_arguments(
     if (argument != NULL) {
         expr_check_node(c, argument);
     }
-    if (node->count != 2 || argument->kind != EXPR_CONST ||
+    if (argument == NULL || argument->next != NULL || argument->kind != EXPR_CONST ||
         argument->value.kind != SUNDER_CEL_STRING) {
         EXPR_FAIL(c,
             node->offset,
@@ -81,7 +86,8 @@ static bool read_arguments(
             node->name,
             S("` takes a duty as a constant text, as in `history."),
             node->name,
-            S("('payment.submit')`"));
+            call->kind == SUNDER_HISTORY_SUM ? S("(amount, 'payment.submit')`")
+                                             : S("('payment.submit')`"));
         return false;
     }
     call->duty = expr_text(&argument->value);

@@ -210,7 +210,8 @@ static void need_call(struct policy_compile *c,
                 doc,
                 S("`history.sum` adds up `amount` only: facts keep nothing else to add"));
         }
-        need->sums = true;
+        need->sums = need->sums || call->duty.at == NULL;
+        need->duty_sums = need->duty_sums || call->duty.at != NULL;
     }
     if (call->duty.at == NULL) {
         need->any = true;
@@ -335,6 +336,7 @@ void policy_build_history(struct policy_compile *c)
         uint8_t classes = classes_of(rule->by);
         free->asks = true;
         free->sums = free->sums || need->sums;
+        free->duty_sums = free->duty_sums || need->duty_sums;
         free->any |= need->any ? classes : 0;
         free->agents |= need->agents ? classes : 0;
         for (uint32_t d = 0; d < need->duty_count; d++) {

@@ -16,13 +16,14 @@ struct sunder_exception {
 };
 
 /* The state that `history` asks for (S9: a policy that does not ask pays nothing).
- * any       facts with any duty are counted or added up; sums: ... and their amounts are
+ * any       facts with any duty are counted or added up; sums: ... and their amounts are; duty_sums: ... and those of named duties
  * agents    their agents are listed
  * keep_ms   facts older than this are never asked for; 0: they are */
 struct sunder_history_need {
     bool asks;
     bool any;
     bool sums;
+    bool duty_sums;
     bool agents;
     const struct sunder_duty_id *duties; /* asked for by name; ascending, without repeats */
     uint32_t duty_count;
@@ -42,6 +43,7 @@ enum sunder_series_class {
 struct sunder_history_free {
     bool asks;
     bool sums;
+    bool duty_sums;
     uint8_t any;
     uint8_t agents;
     const uint8_t *duties; /* by duty id */

@@ -13,10 +13,8 @@ enum sunder_err sunder_history_value(const struct sunder_state *state, const str
     uint16_t element, int64_t *ret_value)
 {
     *ret_value = 0;
-    if (element == SUNDER_ELEMENT_AGENTS && fact->subject_count != 0) {
-        *ret_value = (int64_t)fact->subjects[0];
-    }
-    if (element != SUNDER_ELEMENT_ANY) {
+    if (element == SUNDER_ELEMENT_AGENTS) {
+        *ret_value = fact->subject_count == 0 ? 0 : (int64_t)fact->subjects[0];
         return SUNDER_OK;
     }
     size_t mark = sunder_arena_mark(state->arena);
@@ -268,7 +266,9 @@ static enum sunder_err change_one(const struct change *change, struct sunder_ser
         return sunder_series_mark(change->state, &series, fact->position, change->released);
     }
     struct sunder_series_entry entry = {.position = fact->position, .time_ms = fact->time_ms};
-    bool worth = series.element != SUNDER_ELEMENT_ANY || change->state->policy->history.sums;
+    const struct sunder_history_free *history = &change->state->policy->history;
+    bool sums = series.element == SUNDER_ELEMENT_ANY ? history->sums : history->duty_sums;
+    bool worth = series.element == SUNDER_ELEMENT_AGENTS || sums;
     if (worth) {
         SUNDER_TRY(sunder_history_value(change->state, fact, series.element, &entry.value));
     }

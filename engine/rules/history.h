@@ -45,6 +45,6 @@ SUNDER_MUST_USE enum sunder_err sunder_history_add(
 SUNDER_MUST_USE enum sunder_err sunder_history_mark(const struct sunder_state *state, uint32_t domain,
     const struct sunder_key_fact *fact, bool released);
 
-/* What a fact is worth in a series of this element: its amount, its agent's id, or nothing. */
+/* What a fact is worth in a series of this element: its agent's id in one of agents, else its amount. */
 SUNDER_MUST_USE enum sunder_err sunder_history_value(const struct sunder_state *state,
     const struct sunder_key_fact *fact, uint16_t element, int64_t *ret_value);

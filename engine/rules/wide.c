@@ -7,7 +7,7 @@ static bool rule_asks(const struct sunder_rule *rule, uint16_t element)
 {
     const struct sunder_history_need *need = &rule->history;
     if (element == SUNDER_ELEMENT_ANY || element == SUNDER_ELEMENT_AGENTS) {
-        return element == SUNDER_ELEMENT_ANY ? need->any || need->sums : need->agents;
+        return element == SUNDER_ELEMENT_ANY ? need->any : need->agents;
     }
     for (uint32_t i = 0; i < need->duty_count; i++) {
         if (need->duties[i].value == element) {
@@ -46,7 +46,7 @@ struct sunder_wide_need sunder_wide_needs(const struct sunder_policy *policy, ui
         if (!has || sunder_space_of(policy, rule) != space) {
             continue;
         }
-        need.sums = need.sums || rule->history.sums;
+        need.sums = need.sums || (element == SUNDER_ELEMENT_ANY ? rule->history.sums : rule->history.duty_sums);
         const uint32_t in_any_role = SUNDER_ROLE_AGENT | SUNDER_ROLE_DELEGATOR | SUNDER_ROLE_PRINCIPAL |
                                      SUNDER_ROLE_CREDENTIAL;
         need.subject = need.subject || (rule->by & in_any_role) != 0;
@@ -100,7 +100,7 @@ static enum sunder_err apply_element(const struct sunder_state *state, const str
 {
     const struct sunder_key_fact *fact = change->fact;
     struct sunder_wide_need need = sunder_wide_needs(state->policy, row->space, element);
-    change->sums = element == SUNDER_ELEMENT_ANY && need.sums;
+    change->sums = need.sums;
     for (uint32_t i = 0; need.subject && i < fact->subject_count; i++) {
         struct sunder_series series = {.class = SUNDER_CLASS_SUBJECT, .subject = fact->subjects[i], .element = element};
         SUNDER_TRY(apply(state, row, change, series));

@@ -10,7 +10,7 @@ struct sunder_wide_need {
     bool actor;
     bool task;
     bool all;
-    bool sums; /* the amounts of facts with any duty are added up */
+    bool sums; /* the amounts of its facts are added up */
 };
 
 /* What the rules of this space want to know of one duty, or of one phase (element SUNDER_ELEMENT_PHASE + bit). */

@@ -207,12 +207,13 @@ class Parser:
             return self.macro(target, name)
         if name in ("has", "count", "sum", "agents"):
             kind, text = self.tokens[self.at]
+            if name == "sum" and self.tokens[self.at + 1][1] == ",":
+                kind, text = self.tokens[self.at + 2]
             self.asks.add(literal_text(text) if kind == "string" else "*")
         if name == "sum":  # A field's name, not its value.
             if self.name() != "amount":
                 raise ParseError("history.sum takes amount")
-            self.need(")")
-            return applied(name, METHODS, [target])
+            return applied(name, METHODS, [target] + (self.arguments() if self.take(",") else self.need(")") or []))
         given = self.arguments()
         node = applied(name, METHODS, [target] + given)
         if name == "startsWith" and len(given) == 1:

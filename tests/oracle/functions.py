@@ -300,8 +300,8 @@ class History:
     def count(self, duty=None):
         return len(self.facts) if duty is None else sum(1 for fact in self.facts if need(duty, str) in fact.act.duties)
 
-    def sum(self):
-        return Dec(sum(max(0, fact.act.amount or 0) for fact in self.facts))
+    def sum(self, duty=None):
+        return Dec(sum(max(0, fact.act.amount or 0) for fact in self.facts if duty is None or need(duty, str) in fact.act.duties))
 
     def agents(self):
         return sorted({fact.act.agent for fact in self.facts}, key=str.encode)
@@ -342,7 +342,7 @@ METHODS = {
     "reverse": (1, 1, lambda value: need(value, str, list)[::-1]), "distinct": (1, 1, distinct), "sort": (1, 1, sort),
     "slice": (3, 3, cut), "flatten": (1, 2, flatten), "first": (1, 1, lambda items: end_of(items, 0)),
     "last": (1, 1, lambda items: end_of(items, -1)),
-    "has": (2, 2, of_history("has")), "count": (1, 2, of_history("count")), "sum": (1, 1, of_history("sum")),
+    "has": (2, 2, of_history("has")), "count": (1, 2, of_history("count")), "sum": (1, 2, of_history("sum")),
     "agents": (1, 1, of_history("agents")), "since": (2, 2, of_history("since")),
     **{name: (1, 2, run) for name, run in GETTERS.items()},
 }

@@ -60,6 +60,7 @@ PLAIN = ["amount > 19.5", "tier == 'high' && confidence < 0.8", "duty == '{D}' &
 LABELLED = ["'pii' in labels", "'vip' in labels", "'secret' in labels && duty == '{D}'", "size(labels) > 1", "!('vip' in labels)",
             "'can:db' in labels || 'pii' in labels"]
 PAST = ["history.count('{D}') >= 2", "history.sum(amount) + amount > 50.0", "!history.has('{D}')", "agent in history.agents()",
+        "history.sum(amount, '{D}') + amount > 30.0", "history.since(duration('1m')).sum(amount, '{D}') > 15.0",
         "history.since(duration('10s')).count('{D}') >= 1", "duty == '{D}' && history.has('{D}')",
         "history.agents().size() > 1", "history.since(duration('1m')).sum(amount) >= 20.0 && amount > 1.0",
         "history.count('{D}') > 0 && object == 'vendor/V1'", "confidence < 0.6 && history.count('{D}') > 0"]

@@ -1051,6 +1051,16 @@ def test_decimals_and_times():
     assert parse_time("1969-12-31T23:59:59.9999Z") == -1 and parse_time("2026-13-01T00:00:00Z") is None
 
 
+def test_S20_a_sum_over_the_facts_of_one_duty(decide):
+    for per in ("", ", per: object"):
+        text = policy("rules:\n  - {condition: spent, when: \"history.sum(amount, 'payment.confirm') + amount > 50.0\", by: agent%s}\n" % per)
+        acts = [(intent(f"{kind}{n}", "a", kind, amount="1", currency="EUR"), "allow") for n in range(30) for kind in ("submit", "confirm")]
+        check(decide, text, *acts, (intent("i1", "a", "submit", amount="20.01"), "deny spent@a" + ("/V1" if per else "")),
+              (intent("i2", "a", "confirm", amount="20"), "allow"), (outcome("i2", "failed"), "outcome released"),
+              (outcome("confirm3", "executed"), "outcome confirmed"), (intent("i3", "a", "confirm", amount="20"), "allow"),
+              (intent("i4", "a", "read", amount="0.01"), "deny spent@a" + ("/V1" if per else "")))
+
+
 # ---- what the rules may cost
 
 EXCEPT = "{owner: o, until: '2099-01-01T00:00:00Z', when: \"%s\"}"

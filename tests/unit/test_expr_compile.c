@@ -135,6 +135,10 @@ static void macros_say_how_they_are_written(void **state)
         "macros nest deeper than 2: each level multiplies the time");
 }
 
+#define SUM_TAKES                                                                                  \
+    "`history.sum` takes the field that it sums, and a duty when only its facts count: "            \
+    "`history.sum(amount)`, `history.sum(amount, 'payment.submit')`"
+
 static void the_history_takes_constants(void **state)
 {
     (void)state;
@@ -150,10 +154,14 @@ static void the_history_takes_constants(void **state)
         "`history.count` takes a duty as a constant text, as in `history.count('payment.submit')`");
     refused("history.sum('amount') > 1",
         8,
-        "`history.sum` takes the field that it sums: `history.sum(amount)`");
+        SUM_TAKES);
+    refused("history.sum(amount, duty) > 1",
+        8,
+        "`history.sum` takes a duty as a constant text, as in `history.sum(amount, 'payment.submit')`");
+    refused("history.sum(amount, 'a', 'b') > 1", 8, SUM_TAKES);
     refused("history.sum(confidence) > 1",
         8,
-        "`history.sum` takes the field that it sums: `history.sum(amount)`");
+        SUM_TAKES);
     refused("history.agents('a')", 8, "`history.agents` takes no argument");
     refused("history.since('24h').count() > 1",
         14,
