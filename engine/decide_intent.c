@@ -210,8 +210,7 @@ static void expect_rows(const struct sunder_judge *judge)
         }
     }
     if (is_short(event->id)) {
-        sunder_key_start(&rows[count], SUNDER_TABLE_INTENT, judge->domain_id);
-        sunder_key_text(&rows[count++], event->id);
+        sunder_record_intent_key(&rows[count++], judge->domain_id, event->id);
     }
     sunder_key_start(&rows[count], SUNDER_TABLE_RECORD, 0);
     sunder_key_u64(&rows[count++], (uint64_t)event->at.offset);

@@ -151,19 +151,6 @@ static enum sunder_err note_use(const struct fold *fold, const struct sunder_rec
         &fold->state, &use, seen, fact ? record->intent : (struct sunder_str){0});
 }
 
-/* Whether anything in state will lead to the position: a rule's evidence, a label's origin, or the idempotency key. */
-static bool is_led_to(const struct fold *fold, const struct sunder_record *record)
-{
-    const struct sunder_policy *policy = fold->state.policy;
-    bool counts = record->state != SUNDER_FACT_NONE || (record->reached_rules && policy->counts_attempts);
-    bool asked = policy->keeps_labels || policy->sequences.count != 0 || policy->rules_any.count != 0 ||
-                 policy->history.asks || (record->phases != 0 && policy->rules_by_phase.count != 0);
-    for (uint32_t i = 0; i < record->duty_count && !asked; i++) {
-        asked = policy->asked[record->duties[i]] != 0 || policy->rules_by_duty[record->duties[i]].count != 0;
-    }
-    return (counts && asked) || fold->record->idempotency_key.at != NULL;
-}
-
 static enum sunder_err fold_decision(const struct fold *fold)
 {
     const struct sunder_decision *decision = fold->record;
@@ -174,13 +161,9 @@ static enum sunder_err fold_decision(const struct fold *fold)
     SUNDER_TRY(record_of(fold, &record));
     bool allowed = decision->verdict == SUNDER_VERDICT_ALLOW;
     record.state = allowed ? SUNDER_FACT_RESERVED : SUNDER_FACT_NONE;
-    bool is_new = decision->judged != NULL && !decision->judged->intent_known;
     /* Before the act itself can be found under its id: a parent of that id is an earlier one. */
     SUNDER_TRY(sunder_fold_labels(&fold->state, fold->scope, decision, &record));
-    SUNDER_TRY(sunder_record_remember(&fold->state, &record, is_new));
-    if (is_led_to(fold, &record)) {
-        SUNDER_TRY(sunder_record_refer(&fold->state, &record));
-    }
+    SUNDER_TRY(sunder_record_remember(&fold->state, &record));
     SUNDER_TRY(note_use(fold, &record, record.reached_rules));
     if (decision->idempotency_key.at != NULL) {
         struct sunder_name agent;
@@ -218,8 +201,7 @@ static enum sunder_err fold_late(const struct fold *fold, struct sunder_record *
     record->position = (uint64_t)fold->record->source.offset;
     record->fact_ms = fold->record->stream_time_ms;
     record->state = SUNDER_FACT_CONFIRMED;
-    SUNDER_TRY(sunder_record_remember(&fold->state, record, true));
-    SUNDER_TRY(sunder_record_refer(&fold->state, record));
+    SUNDER_TRY(sunder_record_remember(&fold->state, record));
     SUNDER_TRY(sunder_fold_late_labels(&fold->state, fold->scope, decided, record));
     SUNDER_TRY(note_use(fold, record, false));
     struct sunder_fact_work work = {.change = SUNDER_FACT_ADD, .saturate = record->cut};
@@ -255,7 +237,7 @@ static enum sunder_err fold_outcome(const struct fold *fold)
         record.state = SUNDER_FACT_CONFIRMED;
         break;
     }
-    SUNDER_TRY(sunder_record_remember(&fold->state, &record, true));
+    SUNDER_TRY(sunder_record_put(&fold->state, &record));
     return sunder_fact_apply(&fold->state, fold->scope, &record, work);
 }
 

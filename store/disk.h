@@ -58,11 +58,14 @@ SUNDER_MUST_USE enum sunder_err sunder_disk_write_commit(
     struct sunder_disk *disk, struct sunder_fail *reterr_fail);
 void sunder_disk_write_abort(struct sunder_disk *disk);
 
-/* Rows committed in all tables. CORRUPT, IO. */
+/* Whether the filter holds the keys of this key's table. */
+bool sunder_disk_is_filtered(const struct sunder_disk *disk, struct sunder_str key);
+
+/* Committed rows of the filtered tables. CORRUPT, IO. */
 SUNDER_MUST_USE enum sunder_err sunder_disk_count(
     struct sunder_disk *disk, uint64_t *ret_rows, struct sunder_fail *reterr_fail);
 
-/* Calls `visit` with the key of every committed row. CORRUPT, IO. */
+/* Calls `visit` with the key of each of them. CORRUPT, IO. */
 SUNDER_MUST_USE enum sunder_err sunder_disk_scan(struct sunder_disk *disk,
     void (*visit)(void *ctx, struct sunder_str key),
     void *ctx,

@@ -35,6 +35,7 @@ enum sunder_err sunder_filter_create(uint64_t capacity, struct sunder_filter **r
         free(filter);
         return SUNDER_ERR_FULL;
     }
+    (void)madvise(words, sunder_filter_bytes(filter), MADV_HUGEPAGE); /* A wish, as in table.c. */
     filter->words = words;
     *ret_filter = filter;
     return SUNDER_OK;

@@ -6,6 +6,8 @@
 
 /* A filter is never smaller: 96 KiB, so that a new store does not build one at each of its first writes. */
 #define FILTER_CAPACITY_MIN ((uint64_t)64 * 1024)
+/* A new filter has room for this many times the rows there are: each costs a scan of all of them. */
+#define GROWTH 3u
 
 #define AHEAD_ROW 8u
 #define AHEAD_FILTER 4u /* Needs the hash, so the row must be there already. */
@@ -46,7 +48,7 @@ enum sunder_err sunder_flush_build_filter(struct sunder_disk *disk,
     if (err != SUNDER_OK) {
         return err;
     }
-    uint64_t capacity = rows * 2 < FILTER_CAPACITY_MIN ? FILTER_CAPACITY_MIN : rows * 2;
+    uint64_t capacity = rows * GROWTH < FILTER_CAPACITY_MIN ? FILTER_CAPACITY_MIN : rows * GROWTH;
     struct building building = {.seed = seed};
     if (sunder_filter_create(capacity, &building.filter) != SUNDER_OK) {
         return sunder_fail_set(reterr_fail, SUNDER_ERR_FULL, 0, "no memory for a filter");
@@ -67,14 +69,15 @@ static enum sunder_err write_row(struct sunder_flush *flush, const struct sunder
         return err;
     }
     struct sunder_str key = sunder_table_row_key(row);
-    if (!row->removed) {
-        if (flush->filter != NULL) {
+    bool filtered = flush->filter != NULL && sunder_disk_is_filtered(flush->disk, key);
+    if (row->state == SUNDER_TABLE_ROW_PUT) {
+        if (filtered) {
             /* Before the commit does no harm: it only says "perhaps". */
             sunder_filter_add(flush->filter, row->hash);
         }
         return sunder_disk_write_put(flush->disk, key, sunder_table_row_value(row), &flush->fail);
     }
-    bool is_absent = flush->filter != NULL && !sunder_filter_has(flush->filter, row->hash);
+    bool is_absent = filtered && !sunder_filter_has(flush->filter, row->hash);
     return is_absent ? SUNDER_OK : sunder_disk_write_remove(flush->disk, key, &flush->fail);
 }
 

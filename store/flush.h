@@ -9,7 +9,7 @@
 /* In: what to write. Out: how it went.
  *   filter       gets the written keys; NULL: none
  *   err, fail    RETRY: the map is full, nothing was written; FULL: nothing was written; IO, CORRUPT: unknown
- *   filter_next  gives: a new filter over all rows of LMDB, because the old one is full or missing; else NULL */
+ *   filter_next  gives: a new one, because the old one is full or missing; else NULL */
 struct sunder_flush {
     struct sunder_disk *disk;
     const struct sunder_table *table;
@@ -26,7 +26,7 @@ struct sunder_flush {
 
 void sunder_flush_run(struct sunder_flush *flush);
 
-/* A filter over all committed rows, with room for as many again. FULL: no memory. CORRUPT, IO. */
+/* A filter over the committed rows of filtered tables, with room for twice as many more. FULL: no memory. CORRUPT, IO. */
 SUNDER_MUST_USE enum sunder_err sunder_flush_build_filter(struct sunder_disk *disk,
     uint64_t seed,
     struct sunder_filter **ret_filter,

@@ -11,8 +11,8 @@
  * After a crash the store opens at the last mark that was written, and the caller folds the log from there.
  * The memory kind has the same verbs, keeps all rows in memory, and forgets them when it is destroyed.
  * Thread: a store belongs to the thread of its partition; only the fault hook runs in the store's own thread. The store
- * never logs. An error of class FULL changes nothing; after IO or CORRUPT destroy the store and open it again.
- * Fork: a child must not use or destroy a store that its parent opened. */
+ * never logs. An error of class FULL changes nothing; after IO or CORRUPT destroy the store and open it again. After a fork the
+ * child must not use or destroy a store that its parent opened. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,10 +26,7 @@
 #define SUNDER_STORE_IDENTITY_MAX 512u /* Cluster, topic, partition and two digests. */
 #define SUNDER_STORE_TABLES_MAX 32u /* Named databases; LMDB looks at each in every transaction. */
 
-enum sunder_store_kind {
-    SUNDER_STORE_KIND_LMDB,
-    SUNDER_STORE_KIND_MEMORY
-};
+enum sunder_store_kind { SUNDER_STORE_KIND_LMDB, SUNDER_STORE_KIND_MEMORY };
 
 /* Where a fault hook can strike, in the order of one flush. */
 enum sunder_store_step {
@@ -53,6 +50,7 @@ struct sunder_store_fault {
 struct sunder_store_table {
     uint8_t id;
     const char *name;
+    bool known; /* Rows are looked up only when they are there: no filter has to tell that one is not. */
 };
 
 /* A zero number means the default.

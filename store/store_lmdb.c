@@ -42,6 +42,7 @@ struct sunder_disk {
     uint32_t table_count;
     uint8_t table_ids[SUNDER_STORE_TABLES_MAX];
     uint8_t table_of_id[256]; /* index into tables, or NO_TABLE */
+    bool is_filtered[SUNDER_STORE_TABLES_MAX];
     MDB_dbi tables[SUNDER_STORE_TABLES_MAX];
     MDB_dbi meta;
     struct writer writers[SUNDER_STORE_TABLES_MAX];
@@ -100,6 +101,11 @@ static uint32_t table_of(const struct sunder_disk *disk, struct sunder_str key)
     uint32_t table = disk->table_of_id[(uint8_t)key.at[0]];
     SUNDER_MUST(table != NO_TABLE);
     return table;
+}
+
+bool sunder_disk_is_filtered(const struct sunder_disk *disk, struct sunder_str key)
+{
+    return disk->is_filtered[table_of(disk, key)];
 }
 
 /* Strips the checksum off what lies under the key. */
@@ -367,6 +373,9 @@ enum sunder_err sunder_disk_count(
     int rc = mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn);
     uint64_t rows = 0;
     for (uint32_t i = 0; rc == MDB_SUCCESS && i < disk->table_count; i++) {
+        if (!disk->is_filtered[i]) {
+            continue;
+        }
         MDB_stat stat = {0};
         rc = mdb_stat(txn, disk->tables[i], &stat);
         rows += stat.ms_entries;
@@ -414,6 +423,9 @@ enum sunder_err sunder_disk_scan(struct sunder_disk *disk,
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn);
     for (uint32_t i = 0; rc == MDB_SUCCESS && i < disk->table_count; i++) {
+        if (!disk->is_filtered[i]) {
+            continue;
+        }
         rc = scan_table(txn, disk->tables[i], disk->table_ids[i], visit, ctx);
     }
     if (txn != NULL) {
@@ -452,6 +464,7 @@ static int open_tables(struct sunder_disk *disk, const struct sunder_store_optio
     for (uint32_t i = 0; rc == MDB_SUCCESS && i < options->table_count; i++) {
         disk->table_ids[i] = options->tables[i].id;
         disk->table_of_id[options->tables[i].id] = (uint8_t)i;
+        disk->is_filtered[i] = !options->tables[i].known;
         rc = mdb_dbi_open(txn, options->tables[i].name, MDB_CREATE, &disk->tables[i]);
     }
     if (rc != MDB_SUCCESS) {

@@ -14,6 +14,8 @@
 /* Two tables of it, a filter and LMDB's own lists stay well under 100 MiB at a million identities. */
 #define MEMORY_BYTES_DEFAULT ((uint64_t)32 * 1024 * 1024)
 #define TABLE_GROWTH 4u /* As store.c checks. */
+/* A row that was read and is not larger is kept in memory until the next flush but one: names are read again and again. */
+#define KEEP_BYTES_MAX 32u
 #define WAIT_BUDGETS 2u
 #define GROW_STEP ((uint64_t)64 * 1024)
 
@@ -62,13 +64,14 @@ static enum sunder_err lsm_get(
         row = sunder_table_find(lsm->frozen, hash, key);
     }
     if (row != NULL) {
-        if (row->removed) {
+        if (row->state == SUNDER_TABLE_ROW_REMOVED) {
             return SUNDER_ERR_NOT_FOUND;
         }
         *ret_value = sunder_table_row_value(row);
         return SUNDER_OK;
     }
-    if (lsm->filter != NULL && !sunder_filter_has(lsm->filter, hash)) {
+    if (lsm->filter != NULL && sunder_disk_is_filtered(lsm->disk, key) &&
+        !sunder_filter_has(lsm->filter, hash)) {
         lsm->gets_filter += 1;
         return SUNDER_ERR_NOT_FOUND;
     }
@@ -79,6 +82,10 @@ static enum sunder_err lsm_get(
         (void)sunder_fail_set(
             &fail, err, 0, "a row of table %d cannot be read", (int)(uint8_t)key.at[0]);
         return break_store(lsm, &fail);
+    }
+    if (err == SUNDER_OK && ret_value->len <= KEEP_BYTES_MAX) {
+        (void)!sunder_table_keep(
+            lsm->active, hash, key, *ret_value); /* Without room it is read again. */
     }
     return err;
 }

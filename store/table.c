@@ -212,20 +212,21 @@ static enum sunder_err make_room(struct sunder_table *table)
     return SUNDER_OK;
 }
 
-static void fill(struct sunder_table_row *row, struct sunder_str value, bool removed)
+static void fill(
+    struct sunder_table_row *row, struct sunder_str value, enum sunder_table_state state)
 {
     if (value.len > 0) {
         memcpy(row->bytes + row->key_len, value.at, value.len);
     }
     row->value_len = value.len;
-    row->removed = removed;
+    row->state = (uint8_t)state;
 }
 
 static enum sunder_err set(struct sunder_table *table,
     uint64_t hash,
     struct sunder_str key,
     struct sunder_str value,
-    bool removed)
+    enum sunder_table_state state)
 {
     SUNDER_MUST(key.len <= SUNDER_ROW_KEY_MAX);
     SUNDER_MUST(value.len <= SUNDER_ROW_VALUE_MAX);
@@ -235,7 +236,7 @@ static enum sunder_err set(struct sunder_table *table,
     if (table->slots[at].unit != 0) {
         old = row_at(table, table->slots[at].unit);
         if (size <= class_size(old->size_class)) {
-            fill(old, value, removed);
+            fill(old, value, state);
             return SUNDER_OK;
         }
     } else {
@@ -263,7 +264,7 @@ static enum sunder_err set(struct sunder_table *table,
     row->key_len = (uint16_t)key.len;
     row->size_class = (uint8_t)size_class;
     memcpy(row->bytes, key.at, key.len);
-    fill(row, value, removed);
+    fill(row, value, state);
     table->slots[at] = (struct slot){.tag = tag_of(hash), .unit = unit};
     return SUNDER_OK;
 }
@@ -271,12 +272,18 @@ static enum sunder_err set(struct sunder_table *table,
 enum sunder_err sunder_table_put(
     struct sunder_table *table, uint64_t hash, struct sunder_str key, struct sunder_str value)
 {
-    return set(table, hash, key, value, false);
+    return set(table, hash, key, value, SUNDER_TABLE_ROW_PUT);
 }
 
 enum sunder_err sunder_table_bury(struct sunder_table *table, uint64_t hash, struct sunder_str key)
 {
-    return set(table, hash, key, (struct sunder_str){NULL, 0}, true);
+    return set(table, hash, key, (struct sunder_str){NULL, 0}, SUNDER_TABLE_ROW_REMOVED);
+}
+
+enum sunder_err sunder_table_keep(
+    struct sunder_table *table, uint64_t hash, struct sunder_str key, struct sunder_str value)
+{
+    return set(table, hash, key, value, SUNDER_TABLE_ROW_KEPT);
 }
 
 /* Closes the gap by moving later rows of the run forward, so that no slot is ever marked deleted

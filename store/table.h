@@ -10,15 +10,21 @@
 #include "engine/base/err.h"
 #include "engine/base/str.h"
 
+enum sunder_table_state {
+    SUNDER_TABLE_ROW_PUT,
+    SUNDER_TABLE_ROW_REMOVED, /* a tombstone: the row is known not to be there; value_len is 0 */
+    SUNDER_TABLE_ROW_KEPT,    /* a copy of what lies on the disk: not to be written */
+};
+
 /* hash        of the key, as given to put
- * removed     a tombstone: the row is known not to be there; value_len is 0
  * bytes       key_len bytes of key, then value_len bytes of value */
+
 struct sunder_table_row {
     uint64_t hash;
     uint32_t value_len;
     uint16_t key_len;
     uint8_t size_class;
-    bool removed;
+    uint8_t state; /* enum sunder_table_state */
     char bytes[];
 };
 
@@ -46,6 +52,10 @@ SUNDER_MUST_USE enum sunder_err sunder_table_put(
 SUNDER_MUST_USE enum sunder_err sunder_table_bury(
     struct sunder_table *table, uint64_t hash, struct sunder_str key);
 
+/* Keeps a copy of a row that the table does not have. SUNDER_ERR_FULL: nothing changed. Moves no row that find returned. */
+SUNDER_MUST_USE enum sunder_err sunder_table_keep(
+    struct sunder_table *table, uint64_t hash, struct sunder_str key, struct sunder_str value);
+
 /* Forgets a row; one that is not there is no error. */
 void sunder_table_erase(struct sunder_table *table, uint64_t hash, struct sunder_str key);
 
@@ -55,7 +65,7 @@ void sunder_table_clear(struct sunder_table *table);
 uint64_t sunder_table_count(const struct sunder_table *table);
 uint64_t sunder_table_bytes(const struct sunder_table *table); /* rows and index */
 
-/* All rows, tombstones included, in the order of their keys.
+/* What is to be written, tombstones included, in the order of the keys.
  * rows   point into the table; live until it changes
  * bytes  for destroy */
 struct sunder_table_order {

@@ -108,23 +108,26 @@ static void sort_from(struct item *items, uint64_t count, struct item *spare, ui
 enum sunder_err sunder_table_sort(
     const struct sunder_table *table, struct sunder_table_order *ret_order)
 {
-    uint64_t count = sunder_table_count(table);
-    size_t bytes = ((size_t)count + 1) * 2 * sizeof(struct item);
+    size_t bytes = ((size_t)sunder_table_count(table) + 1) * 2 * sizeof(struct item);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return SUNDER_ERR_FULL;
     }
     struct item *items = memory;
+    uint64_t count = 0;
     uint64_t next = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        items[i].row = sunder_table_next(table, &next);
-        SUNDER_MUST(items[i].row != NULL);
+    const struct sunder_table_row *row = NULL;
+    while ((row = sunder_table_next(table, &next)) != NULL) {
+        if (row->state != SUNDER_TABLE_ROW_KEPT) {
+            items[count].row = row;
+            count += 1;
+        }
     }
     sort_from(items, count, items + count, 0);
     /* The list of rows goes where the pieces were: each pointer is written at or before the item it is read from. */
     const struct sunder_table_row **rows = memory;
     for (uint64_t i = 0; i < count; i++) {
-        const struct sunder_table_row *row = items[i].row;
+        row = items[i].row;
         memcpy(&rows[i], &row, sizeof(row));
     }
     *ret_order = (struct sunder_table_order){.rows = rows, .count = count, .bytes = bytes};

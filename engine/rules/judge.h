@@ -67,7 +67,6 @@ struct sunder_judge {
     uint32_t tenant_id;
     uint32_t domain_id;
     int64_t now_ms;
-    bool intent_known; /* its id was decided before, copies and lapsed ones alike */
 
     struct sunder_reason_node *reasons;
     struct sunder_reason_node *shadow;

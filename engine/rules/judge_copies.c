@@ -53,7 +53,6 @@ enum sunder_err sunder_judge_copies(struct sunder_judge *judge, const struct sun
     }
     bool found = false;
     SUNDER_TRY(sunder_record_find(&judge->state, judge->domain_id, judge->event->id, &found, record));
-    judge->intent_known = found;
     if (!found || !live(judge, record->decided_ms)) {
         return by_retry_key(judge, record, ret_copy);
     }

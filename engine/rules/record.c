@@ -3,7 +3,8 @@
 #include "engine/base/hash.h"
 
 /* Texts of identifiers, rules' texts, and the rest: ids of subjects and duties, the digest, numbers. */
-_Static_assert(((SUNDER_INTENT_OBJECTS_MAX + SUNDER_INTENT_CASES_MAX + 4) * (SUNDER_IDENTIFIER_BYTES_MAX + 2)) +
+_Static_assert(((SUNDER_INTENT_OBJECTS_MAX + SUNDER_INTENT_CASES_MAX + 4) *
+                   (SUNDER_IDENTIFIER_BYTES_MAX + 2)) +
                        SUNDER_INTENT_RULE_TEXTS_MAX + 1024 <=
                    SUNDER_ROW_VALUE_MAX,
     "the largest record fits a row");
@@ -22,7 +23,8 @@ static void write_texts(struct sunder_out *out, struct sunder_strs texts)
     }
 }
 
-static void write_rules(struct sunder_out *out, const struct sunder_record_rule *rules, uint32_t count)
+static void write_rules(
+    struct sunder_out *out, const struct sunder_record_rule *rules, uint32_t count)
 {
     sunder_out_u16(out, (uint16_t)count);
     for (uint32_t i = 0; i < count; i++) {
@@ -62,7 +64,8 @@ enum {
 
 static uint8_t flags_of(const struct sunder_record *record)
 {
-    bool late = record->decided_position != record->position || record->decided_ms != record->fact_ms;
+    bool late =
+        record->decided_position != record->position || record->decided_ms != record->fact_ms;
     return (uint8_t)((record->reached_rules ? FLAG_REACHED_RULES : 0) |
                      (record->has_amount ? FLAG_AMOUNT : 0) | (late ? FLAG_LATE : 0) |
                      (record->currency.at != NULL ? FLAG_CURRENCY : 0) |
@@ -71,7 +74,6 @@ static uint8_t flags_of(const struct sunder_record *record)
                      (record->cut ? FLAG_CUT : 0));
 }
 
-/* Everything but domain and intent id, which the key of an INTENT row tells. */
 static void write_body(struct sunder_out *out, const struct sunder_record *record)
 {
     uint8_t flags = flags_of(record);
@@ -82,7 +84,6 @@ static void write_body(struct sunder_out *out, const struct sunder_record *recor
     if ((flags & FLAG_CREDENTIAL) != 0) {
         sunder_out_u8(out, (uint8_t)record->credential);
     }
-    sunder_out_u64(out, record->position);
     sunder_out_i64(out, record->fact_ms);
     if ((flags & FLAG_LATE) != 0) {
         sunder_out_u64(out, record->decided_position);
@@ -113,76 +114,83 @@ static void write_body(struct sunder_out *out, const struct sunder_record *recor
     }
 }
 
-static struct sunder_out buffer_of(const struct sunder_state *state, const struct sunder_record *record)
+static struct sunder_out buffer_of(
+    const struct sunder_state *state, const struct sunder_record *record)
 {
-    uint32_t size = 128 + record->intent.len + record->agent.len + record->task.len + record->currency.len +
-                    (2 * record->duty_count) + (4 * record->subject_count) + texts_bytes(record->objects) +
-                    texts_bytes(record->cases) + rules_bytes(record->measures, record->measure_count) +
+    uint32_t size = 128 + record->intent.len + record->agent.len + record->task.len +
+                    record->currency.len + (2 * record->duty_count) + (4 * record->subject_count) +
+                    texts_bytes(record->objects) + texts_bytes(record->cases) +
+                    rules_bytes(record->measures, record->measure_count) +
                     rules_bytes(record->rule_keys, record->rule_key_count);
     return sunder_row_buffer(state, size);
 }
 
-/* RECORD row: u8 whether the record itself follows, u32 domain, text intent id, [body]. */
-static enum sunder_err put_at(
-    const struct sunder_state *state, const struct sunder_record *record, uint64_t position, bool whole)
+/* RECORD row: u8 1, u32 domain, text intent id, body; or u8 0, u64 position where the record stands by now. */
+enum sunder_err sunder_record_put(
+    const struct sunder_state *state, const struct sunder_record *record)
 {
+    struct sunder_key key;
+    if (record->decided_position != record->position) {
+        uint8_t raw[9];
+        struct sunder_out moved = sunder_out_of(raw, sizeof raw);
+        sunder_out_u8(&moved, 0);
+        sunder_out_u64(&moved, record->position);
+        record_key(&key, record->decided_position);
+        SUNDER_TRY(sunder_row_put(state, &key, &moved));
+    }
     struct sunder_out out = buffer_of(state, record);
-    sunder_out_u8(&out, whole ? 1 : 0);
+    sunder_out_u8(&out, 1);
     sunder_out_u32(&out, record->domain);
     sunder_out_text(&out, record->intent);
-    if (whole) {
-        write_body(&out, record);
-    }
-    struct sunder_key key;
-    record_key(&key, position);
+    write_body(&out, record);
+    record_key(&key, record->position);
     return sunder_row_put(state, &key, &out);
 }
 
-enum sunder_err sunder_record_put(const struct sunder_state *state, const struct sunder_record *record)
+static int hex_value(char c)
 {
-    return put_at(state, record, record->position, true);
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-enum sunder_err sunder_record_refer(const struct sunder_state *state, const struct sunder_record *record)
+/* A UUID in its canonical form (RFC 9562, section 4) as 16 bytes. */
+static bool pack_uuid(struct sunder_str text, uint8_t raw[16])
 {
-    return put_at(state, record, record->position, false);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < 16; i++) {
+        bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+        if (text.len != 36 || (dash && text.at[at] != '-')) {
+            return false;
+        }
+        at += dash ? 1 : 0;
+        int high = hex_value(text.at[at]);
+        int low = hex_value(text.at[at + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        raw[i] = (uint8_t)((high * 16) + low);
+        at += 2;
+    }
+    return true;
 }
 
-static void intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
+/* 0 begins no identifier. */
+void sunder_record_intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
 {
     sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
-    sunder_key_text(key, intent);
+    uint8_t uuid[16];
+    if (pack_uuid(intent, uuid)) {
+        sunder_key_u8(key, 0);
+        sunder_key_text(key, (struct sunder_str){(const char *)uuid, sizeof uuid});
+    } else {
+        sunder_key_text(key, intent);
+    }
 }
 
-/* The intent that had this id so far keeps what leads to it: where it was decided (attempts) and where its fact stands. */
-static enum sunder_err displace(const struct sunder_state *state, const struct sunder_record *by)
-{
-    struct sunder_record record;
-    bool found = false;
-    SUNDER_TRY(sunder_record_find(state, by->domain, by->intent, &found, &record));
-    if (!found || record.decided_position == by->decided_position) {
-        return SUNDER_OK;
-    }
-    if (record.decided_position != record.position) {
-        SUNDER_TRY(put_at(state, &record, record.decided_position, true));
-    }
-    return put_at(state, &record, record.position, true);
-}
-
-enum sunder_err sunder_record_remember(
-    const struct sunder_state *state, const struct sunder_record *record, bool is_new)
-{
-    if (!is_new) {
-        SUNDER_TRY(displace(state, record));
-    }
-    struct sunder_out out = buffer_of(state, record);
-    write_body(&out, record);
-    struct sunder_key key;
-    intent_key(&key, record->domain, record->intent);
-    return sunder_row_put(state, &key, &out);
-}
-
-static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct sunder_strs *ret_texts)
+static bool read_texts(
+    struct sunder_in *in, struct sunder_arena *arena, struct sunder_strs *ret_texts)
 {
     uint32_t count = sunder_in_u16(in);
     struct sunder_str *texts = SUNDER_ARENA_NEW(arena, struct sunder_str, count);
@@ -198,8 +206,10 @@ static bool read_texts(struct sunder_in *in, struct sunder_arena *arena, struct 
     return !in->failed;
 }
 
-static bool read_rules(
-    struct sunder_in *in, struct sunder_arena *arena, struct sunder_record_rule **ret_rules, uint32_t *ret_count)
+static bool read_rules(struct sunder_in *in,
+    struct sunder_arena *arena,
+    struct sunder_record_rule **ret_rules,
+    uint32_t *ret_count)
 {
     uint32_t count = sunder_in_u16(in);
     struct sunder_record_rule *rules = SUNDER_ARENA_NEW(arena, struct sunder_record_rule, count);
@@ -238,7 +248,8 @@ static bool read_ids(struct sunder_in *in, struct sunder_arena *arena, struct su
     return !in->failed;
 }
 
-static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
+static bool read_body(
+    struct sunder_in *in, struct sunder_arena *arena, struct sunder_record *record)
 {
     uint8_t flags = sunder_in_u8(in);
     record->reached_rules = (flags & FLAG_REACHED_RULES) != 0;
@@ -248,7 +259,6 @@ static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct s
     record->state = (enum sunder_fact_state)sunder_in_u8(in);
     record->phases = sunder_in_u8(in);
     record->credential = (flags & FLAG_CREDENTIAL) != 0 ? sunder_in_u8(in) : 0;
-    record->position = sunder_in_u64(in);
     record->fact_ms = sunder_in_i64(in);
     record->decided_position = (flags & FLAG_LATE) != 0 ? sunder_in_u64(in) : record->position;
     record->decided_ms = (flags & FLAG_LATE) != 0 ? sunder_in_i64(in) : record->fact_ms;
@@ -265,8 +275,9 @@ static bool read_body(struct sunder_in *in, struct sunder_arena *arena, struct s
     if ((flags & FLAG_CURRENCY) != 0 && !sunder_row_text(in, arena, &record->currency)) {
         return false;
     }
-    return (flags & FLAG_RULES) == 0 || (read_rules(in, arena, &record->measures, &record->measure_count) &&
-                                            read_rules(in, arena, &record->rule_keys, &record->rule_key_count));
+    return (flags & FLAG_RULES) == 0 ||
+           (read_rules(in, arena, &record->measures, &record->measure_count) &&
+               read_rules(in, arena, &record->rule_keys, &record->rule_key_count));
 }
 
 static enum sunder_err read_record(
@@ -275,52 +286,38 @@ static enum sunder_err read_record(
     if (!read_body(in, state->arena, record)) {
         return in->failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
     }
-    bool sane = !in->failed && in->pos == in->len && record->agent.at != NULL && record->subject_count != 0;
+    bool sane =
+        !in->failed && in->pos == in->len && record->agent.at != NULL && record->subject_count != 0;
     return sane ? SUNDER_OK : SUNDER_ERR_CORRUPT;
-}
-
-enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain, struct sunder_str intent,
-    bool *ret_found, struct sunder_record *ret_record)
-{
-    struct sunder_key key;
-    intent_key(&key, domain, intent);
-    struct sunder_str value;
-    enum sunder_err err = sunder_row_get(state, &key, &value);
-    *ret_found = err == SUNDER_OK;
-    if (err != SUNDER_OK) {
-        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
-    }
-    struct sunder_in in = sunder_in_of(value);
-    *ret_record = (struct sunder_record){.domain = domain, .intent = intent};
-    return read_record(state, &in, ret_record);
 }
 
 enum sunder_err sunder_record_get(
     const struct sunder_state *state, uint64_t position, struct sunder_record *ret_record)
 {
-    struct sunder_key key;
-    record_key(&key, position);
-    struct sunder_str value;
-    enum sunder_err err = sunder_row_get(state, &key, &value);
-    if (err != SUNDER_OK) {
-        return err == SUNDER_ERR_NOT_FOUND ? SUNDER_ERR_CORRUPT : err;
+    uint64_t stands = position;
+    struct sunder_in in = {0};
+    for (uint32_t moved = 0; moved < 2; moved++) {
+        struct sunder_key key;
+        record_key(&key, stands);
+        struct sunder_str value;
+        enum sunder_err err = sunder_row_get(state, &key, &value);
+        if (err != SUNDER_OK) {
+            return err == SUNDER_ERR_NOT_FOUND ? SUNDER_ERR_CORRUPT : err;
+        }
+        in = sunder_in_of(value);
+        if (sunder_in_u8(&in) == 1) {
+            *ret_record = (struct sunder_record){.position = stands, .domain = sunder_in_u32(&in)};
+            if (!sunder_row_text(&in, state->arena, &ret_record->intent)) {
+                return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
+            }
+            return read_record(state, &in, ret_record);
+        }
+        stands = sunder_in_u64(&in);
+        if (in.failed || in.pos != in.len) {
+            return SUNDER_ERR_CORRUPT;
+        }
     }
-    struct sunder_in in = sunder_in_of(value);
-    uint8_t whole = sunder_in_u8(&in);
-    *ret_record = (struct sunder_record){.domain = sunder_in_u32(&in)};
-    if (!sunder_row_text(&in, state->arena, &ret_record->intent)) {
-        return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
-    }
-    if (whole == 1) {
-        return read_record(state, &in, ret_record);
-    }
-    if (whole != 0 || in.pos != in.len || ret_record->intent.at == NULL ||
-        ret_record->intent.len > SUNDER_IDENTIFIER_BYTES_MAX) {
-        return SUNDER_ERR_CORRUPT;
-    }
-    bool found = false;
-    SUNDER_TRY(sunder_record_find(state, ret_record->domain, ret_record->intent, &found, ret_record));
-    return found ? SUNDER_OK : SUNDER_ERR_CORRUPT;
+    return SUNDER_ERR_CORRUPT; /* A moved record moves once. */
 }
 
 static void retry_key(struct sunder_key *key, struct sunder_retry retry)
@@ -330,7 +327,9 @@ static void retry_key(struct sunder_key *key, struct sunder_retry retry)
     sunder_key_text(key, retry.idempotency_key);
 }
 
-static enum sunder_err record_led_to(const struct sunder_state *state, const struct sunder_key *key, bool *ret_found,
+static enum sunder_err record_led_to(const struct sunder_state *state,
+    const struct sunder_key *key,
+    bool *ret_found,
     struct sunder_record *ret_record)
 {
     struct sunder_str value;
@@ -344,7 +343,8 @@ static enum sunder_err record_led_to(const struct sunder_state *state, const str
     return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
 }
 
-static enum sunder_err lead_to(const struct sunder_state *state, const struct sunder_key *key, uint64_t position)
+static enum sunder_err lead_to(
+    const struct sunder_state *state, const struct sunder_key *key, uint64_t position)
 {
     uint8_t raw[8];
     struct sunder_out out = sunder_out_of(raw, sizeof raw);
@@ -352,8 +352,30 @@ static enum sunder_err lead_to(const struct sunder_state *state, const struct su
     return sunder_row_put(state, key, &out);
 }
 
-enum sunder_err sunder_record_find_retry(const struct sunder_state *state, struct sunder_retry retry,
-    bool *ret_found, struct sunder_record *ret_record)
+enum sunder_err sunder_record_remember(
+    const struct sunder_state *state, const struct sunder_record *record)
+{
+    SUNDER_TRY(sunder_record_put(state, record));
+    struct sunder_key key;
+    sunder_record_intent_key(&key, record->domain, record->intent);
+    return lead_to(state, &key, record->position);
+}
+
+enum sunder_err sunder_record_find(const struct sunder_state *state,
+    uint32_t domain,
+    struct sunder_str intent,
+    bool *ret_found,
+    struct sunder_record *ret_record)
+{
+    struct sunder_key key;
+    sunder_record_intent_key(&key, domain, intent);
+    return record_led_to(state, &key, ret_found, ret_record);
+}
+
+enum sunder_err sunder_record_find_retry(const struct sunder_state *state,
+    struct sunder_retry retry,
+    bool *ret_found,
+    struct sunder_record *ret_record)
 {
     struct sunder_key key;
     retry_key(&key, retry);
@@ -376,8 +398,11 @@ static void observed_key(struct sunder_key *key, uint32_t domain, struct sunder_
     sunder_key_text(key, event);
 }
 
-enum sunder_err sunder_record_find_observed(const struct sunder_state *state, uint32_t domain,
-    struct sunder_str event, bool *ret_found, struct sunder_record *ret_record)
+enum sunder_err sunder_record_find_observed(const struct sunder_state *state,
+    uint32_t domain,
+    struct sunder_str event,
+    bool *ret_found,
+    struct sunder_record *ret_record)
 {
     struct sunder_key key;
     observed_key(&key, domain, event);
@@ -410,8 +435,10 @@ static void copy_key(struct sunder_key *key, struct sunder_copy copy)
     sunder_key_text(key, copy.event);
 }
 
-enum sunder_err sunder_copy_find(
-    const struct sunder_state *state, struct sunder_copy copy, bool *ret_found, int64_t *ret_time_ms)
+enum sunder_err sunder_copy_find(const struct sunder_state *state,
+    struct sunder_copy copy,
+    bool *ret_found,
+    int64_t *ret_time_ms)
 {
     struct sunder_key key;
     copy_key(&key, copy);
@@ -426,7 +453,8 @@ enum sunder_err sunder_copy_find(
     return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_OK;
 }
 
-enum sunder_err sunder_copy_put(const struct sunder_state *state, struct sunder_copy copy, int64_t time_ms)
+enum sunder_err sunder_copy_put(
+    const struct sunder_state *state, struct sunder_copy copy, int64_t time_ms)
 {
     struct sunder_key key;
     copy_key(&key, copy);

@@ -1,8 +1,6 @@
-/* A record: an intent as it was decided (or an observed act). It answers copies (S7), outcomes (S6, S8) and gives evidence its
- * names. An intent is looked up by its id at every decision and by its position only when a rule fires, so it stands in its INTENT
- * row, and the RECORD row of its position only names it; and only when something in state may lead to that position. A record
- * stands in its RECORD row itself when it has no INTENT row (an observed act), or when a later intent took its id (S7: after the
- * horizon). Pure; the view's thread. */
+/* A record: an intent as it was decided, or an observed act. It answers copies (S7), outcomes (S6, S8) and gives evidence its names.
+ * It stands in the RECORD row of its position, so that a store that is written in order of keys appends it; the row of its id, short
+ * since ids come in no order, leads there. Pure; the view's thread. */
 #pragma once
 
 #include "engine/rules/rows.h"
@@ -60,22 +58,25 @@ struct sunder_record {
 SUNDER_MUST_USE enum sunder_err sunder_record_get(
     const struct sunder_state *state, uint64_t position, struct sunder_record *ret_record);
 
-/* Writes a whole record into the row of its position. Fold only. SUNDER_ERR_FULL: no room, or larger than a row, which the bounds
- * of an intent exclude (limits.h). */
+/* Writes a record into the row of its position; from where it was decided, if that is elsewhere, it is found as well. Fold only.
+ * SUNDER_ERR_FULL: no room, or larger than a row, which the bounds of an intent exclude (limits.h). */
 SUNDER_MUST_USE enum sunder_err sunder_record_put(
     const struct sunder_state *state, const struct sunder_record *record);
 
-/* Writes it as what is remembered of its intent id. One that had the id before moves to the row of its position, unless
- * `is_new`: the caller knows that there is none. Fold only. */
+/* The same, and makes it what is remembered of its intent id. One that had the id before (S7: after the horizon) is still found by
+ * its positions. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_record_remember(
-    const struct sunder_state *state, const struct sunder_record *record, bool is_new);
-/* Lets its position lead to it; for whoever keeps the position. Fold only. */
-SUNDER_MUST_USE enum sunder_err sunder_record_refer(
     const struct sunder_state *state, const struct sunder_record *record);
 
+/* The key of the row that leads to an intent; the id has at most SUNDER_IDENTIFIER_BYTES_MAX bytes. */
+void sunder_record_intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent);
+
 /* The latest remembered intent with this id; *ret_found false when there is none. */
-SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state, uint32_t domain,
-    struct sunder_str intent, bool *ret_found, struct sunder_record *ret_record);
+SUNDER_MUST_USE enum sunder_err sunder_record_find(const struct sunder_state *state,
+    uint32_t domain,
+    struct sunder_str intent,
+    bool *ret_found,
+    struct sunder_record *ret_record);
 
 /* What a retry is recognised by, and an event of another kind. */
 struct sunder_retry {
@@ -91,7 +92,9 @@ struct sunder_copy {
 
 /* The same by (agent, idempotency key). */
 SUNDER_MUST_USE enum sunder_err sunder_record_find_retry(const struct sunder_state *state,
-    struct sunder_retry retry, bool *ret_found, struct sunder_record *ret_record);
+    struct sunder_retry retry,
+    bool *ret_found,
+    struct sunder_record *ret_record);
 
 /* Makes an idempotency key point at a position. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_record_index_retry(
@@ -107,7 +110,9 @@ SUNDER_MUST_USE enum sunder_err sunder_record_index_observed(
     const struct sunder_state *state, uint32_t domain, struct sunder_str event, uint64_t position);
 
 /* Whether an event of another kind was seen before, and when: COPY rows. */
-SUNDER_MUST_USE enum sunder_err sunder_copy_find(
-    const struct sunder_state *state, struct sunder_copy copy, bool *ret_found, int64_t *ret_time_ms);
+SUNDER_MUST_USE enum sunder_err sunder_copy_find(const struct sunder_state *state,
+    struct sunder_copy copy,
+    bool *ret_found,
+    int64_t *ret_time_ms);
 SUNDER_MUST_USE enum sunder_err sunder_copy_put(
     const struct sunder_state *state, struct sunder_copy copy, int64_t time_ms);

@@ -4,7 +4,7 @@
  *   table    key                                      value
  *   COUNTER  -                                        next name id
  *   NAME     scope id, text                           name id, flags, stream time (names.h)
- *   INTENT   domain id, intent id                     the intent as decided  (record.h)
+ *   INTENT   domain id, intent id                     position of its record
  *            domain id, `|`, event id             position of an observed act
  *   RECORD   position                                 what was decided there (record.h)
  *   RETRY    domain id, agent id, idempotency key     position of its record

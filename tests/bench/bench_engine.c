@@ -17,22 +17,22 @@
 #include "store/store.h"
 #include "tests/bench/bench_workload.h"
 
-#define BATCH 4096u
+#define BATCH 256u
 #define TRACE_EVENTS 20000u
 
-static const struct sunder_store_table TABLES[] = {{SUNDER_TABLE_COUNTER, "counter"},
-    {SUNDER_TABLE_NAME, "name"},
-    {SUNDER_TABLE_INTENT, "intent"},
-    {SUNDER_TABLE_RECORD, "record"},
-    {SUNDER_TABLE_RETRY, "retry"},
-    {SUNDER_TABLE_COPY, "copy"},
-    {SUNDER_TABLE_EDGES, "edges"},
-    {SUNDER_TABLE_TASK, "task"},
-    {SUNDER_TABLE_KEY, "key"},
-    {SUNDER_TABLE_SERIES, "series"},
-    {SUNDER_TABLE_MEMBER, "member"},
-    {SUNDER_TABLE_LABEL, "label"},
-    {SUNDER_TABLE_CREDENTIAL, "credential"}};
+static const struct sunder_store_table TABLES[] = {{.id = SUNDER_TABLE_COUNTER, .name = "counter"},
+    {.id = SUNDER_TABLE_NAME, .name = "name"},
+    {.id = SUNDER_TABLE_INTENT, .name = "intent"},
+    {.id = SUNDER_TABLE_RECORD, .name = "record", .known = true},
+    {.id = SUNDER_TABLE_RETRY, .name = "retry"},
+    {.id = SUNDER_TABLE_COPY, .name = "copy"},
+    {.id = SUNDER_TABLE_EDGES, .name = "edges"},
+    {.id = SUNDER_TABLE_TASK, .name = "task"},
+    {.id = SUNDER_TABLE_KEY, .name = "key"},
+    {.id = SUNDER_TABLE_SERIES, .name = "series"},
+    {.id = SUNDER_TABLE_MEMBER, .name = "member"},
+    {.id = SUNDER_TABLE_LABEL, .name = "label"},
+    {.id = SUNDER_TABLE_CREDENTIAL, .name = "credential"}};
 
 static double cpu_seconds(void)
 {
@@ -78,8 +78,7 @@ struct trace {
 
 static void note(struct trace *trace, struct sunder_str key, struct sunder_str value, bool put)
 {
-    if (trace->count == trace->max ||
-        trace->size - trace->used < key.len + (uint64_t)value.len) {
+    if (trace->count == trace->max || trace->size - trace->used < key.len + (uint64_t)value.len) {
         return;
     }
     trace->operations[trace->count] =
@@ -248,7 +247,8 @@ static void print_progress(struct progress *progress, const struct trace *trace,
 /* Decides `total` events in batches; making them is not counted. The last TRACE_EVENTS are traced. */
 static struct progress run_all(struct run *run, struct workload *w, uint64_t total)
 {
-    struct sunder_arena arena = sunder_arena_of(bench_need(malloc((size_t)32 << 20)), (size_t)32 << 20);
+    struct sunder_arena arena =
+        sunder_arena_of(bench_need(malloc((size_t)32 << 20)), (size_t)32 << 20);
     struct sunder_event *events = bench_need(calloc(BATCH, sizeof *events));
     struct progress progress = {.report = 10000};
     uint64_t traced_from = total > TRACE_EVENTS ? total - TRACE_EVENTS : 0;

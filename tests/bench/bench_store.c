@@ -18,7 +18,7 @@
 #define TABLE_INTENTS 2u
 
 static const struct sunder_store_table TABLES[] = {
-    {TABLE_STATE, "state"}, {TABLE_INTENTS, "intents"}};
+    {.id = TABLE_STATE, .name = "state"}, {.id = TABLE_INTENTS, .name = "intents"}};
 
 static uint64_t rows_count = 1000000;
 static uint64_t operations_count = 2000000;

@@ -151,6 +151,21 @@ static struct sunder_str print(
     return sunder_str_copy(arena, (struct sunder_str){text, (uint32_t)len});
 }
 
+/* Version 4, as most publishers make them. */
+static struct sunder_str uuid(struct sunder_arena *arena, uint64_t a, uint64_t b)
+{
+    char text[40];
+    int len = snprintf(text,
+        sizeof text,
+        "%08lx-%04lx-4%03lx-a%03lx-%012lx",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        (a >> 4) & 0xfff,
+        b >> 52,
+        b & UINT64_C(0xffffffffffff));
+    return sunder_str_copy(arena, (struct sunder_str){text, (uint32_t)len});
+}
+
 static void spend(struct workload *w, struct sunder_arena *arena, struct sunder_event *event)
 {
     /* About log-normal(10.2, 0.9) cents: the sum of twelve uniforms is nearly normal. */
@@ -164,7 +179,8 @@ static void spend(struct workload *w, struct sunder_arena *arena, struct sunder_
     event->currency = SUNDER_STR("EUR");
 }
 
-void bench_workload_event(struct workload *w, struct sunder_arena *arena, struct sunder_event *event)
+void bench_workload_event(
+    struct workload *w, struct sunder_arena *arena, struct sunder_event *event)
 {
     memset(event, 0, sizeof *event);
     uint32_t agent = pick_agent(w);
@@ -182,7 +198,7 @@ void bench_workload_event(struct workload *w, struct sunder_arena *arena, struct
     event->at =
         (struct sunder_source){SUNDER_STR("sunder.intents"), 0, (int64_t)w->serial, w->now_ms};
     w->serial += 1;
-    event->id = print(arena, "%016lx-%015lx", next_random(w), next_random(w) >> 4);
+    event->id = uuid(arena, next_random(w), next_random(w));
     for (uint32_t i = 0; i < 4; i++) {
         uint64_t word = next_random(w);
         memcpy(event->digest.bytes + ((size_t)i * 8), &word, sizeof word);

@@ -18,19 +18,19 @@ enum {
 };
 
 static const struct sunder_store_table TABLES[] = {
-    {SUNDER_TABLE_COUNTER, "counter"},
-    {SUNDER_TABLE_NAME, "name"},
-    {SUNDER_TABLE_INTENT, "intent"},
-    {SUNDER_TABLE_RECORD, "record"},
-    {SUNDER_TABLE_RETRY, "retry"},
-    {SUNDER_TABLE_COPY, "copy"},
-    {SUNDER_TABLE_EDGES, "edges"},
-    {SUNDER_TABLE_TASK, "task"},
-    {SUNDER_TABLE_KEY, "key"},
-    {SUNDER_TABLE_SERIES, "series"},
-    {SUNDER_TABLE_MEMBER, "member"},
-    {SUNDER_TABLE_LABEL, "label"},
-    {SUNDER_TABLE_CREDENTIAL, "credential"},
+    {.id = SUNDER_TABLE_COUNTER, .name = "counter"},
+    {.id = SUNDER_TABLE_NAME, .name = "name"},
+    {.id = SUNDER_TABLE_INTENT, .name = "intent"},
+    {.id = SUNDER_TABLE_RECORD, .name = "record"},
+    {.id = SUNDER_TABLE_RETRY, .name = "retry"},
+    {.id = SUNDER_TABLE_COPY, .name = "copy"},
+    {.id = SUNDER_TABLE_EDGES, .name = "edges"},
+    {.id = SUNDER_TABLE_TASK, .name = "task"},
+    {.id = SUNDER_TABLE_KEY, .name = "key"},
+    {.id = SUNDER_TABLE_SERIES, .name = "series"},
+    {.id = SUNDER_TABLE_MEMBER, .name = "member"},
+    {.id = SUNDER_TABLE_LABEL, .name = "label"},
+    {.id = SUNDER_TABLE_CREDENTIAL, .name = "credential"},
 };
 
 static struct sunder_arena new_arena(size_t size)

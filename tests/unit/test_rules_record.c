@@ -163,9 +163,15 @@ static void a_record_that_is_not_there_contradicts_the_state(void **state)
 
     assert_int_equal(sunder_record_get(&rig->state, 13, &back), SUNDER_ERR_CORRUPT);
 
-    small.position = 14;
-    assert_int_equal(sunder_record_refer(&rig->state, &small), SUNDER_OK); /* To an intent that nobody remembers. */
-    assert_int_equal(sunder_record_get(&rig->state, 14, &back), SUNDER_ERR_CORRUPT);
+    small.decided_position = 14;
+    small.position = 15;
+    assert_int_equal(sunder_record_put(&rig->state, &small), SUNDER_OK);
+    assert_int_equal(sunder_record_get(&rig->state, 14, &back), SUNDER_OK);
+    small.decided_position = 15;
+    small.position = 16;
+    assert_int_equal(sunder_record_put(&rig->state, &small), SUNDER_OK);
+    assert_int_equal(
+        sunder_record_get(&rig->state, 14, &back), SUNDER_ERR_CORRUPT); /* A record moves once. */
 }
 
 static enum sunder_err read_record(struct rig *rig)
@@ -227,8 +233,7 @@ static void a_record_is_found_by_id_and_by_key_of_its_domain_and_agent(void **st
     assert_int_equal(sunder_record_find(st, 1, record.intent, &found, &back), SUNDER_OK);
     assert_false(found);
 
-    assert_int_equal(sunder_record_remember(st, &record, true), SUNDER_OK);
-    assert_int_equal(sunder_record_refer(st, &record), SUNDER_OK);
+    assert_int_equal(sunder_record_remember(st, &record), SUNDER_OK);
     assert_int_equal(sunder_record_index_retry(st, retry, 12), SUNDER_OK);
 
     assert_int_equal(sunder_record_find(st, 1, record.intent, &found, &back), SUNDER_OK);
@@ -249,25 +254,48 @@ static void a_record_is_found_by_id_and_by_key_of_its_domain_and_agent(void **st
     assert_int_equal(sunder_record_find_retry(st, retry, &found, &back), SUNDER_ERR_CORRUPT);
 }
 
+static void every_spelling_of_a_uuid_is_an_id_of_its_own(void **state)
+{
+    struct rig *rig = *state;
+    static const struct sunder_str ids[] = {{"0189fa3e-5c00-7000-8000-00000000abcd", 36},
+        {"0189FA3E-5c00-7000-8000-00000000abcd", 36},
+        {"0189fa3e-5c00-7000-8000-00000000abce", 36},
+        {"0189fa3e-5c00-7000-8000-00000000abcd0", 37},
+        {"0189fa3e5-c00-7000-8000-00000000abcd", 36}};
+    struct sunder_record back;
+    bool found = true;
+    for (uint32_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        struct sunder_record record = small_record();
+        record.intent = ids[i];
+        record.position = record.decided_position = 100 + i;
+        assert_int_equal(sunder_record_find(&rig->state, 1, ids[i], &found, &back), SUNDER_OK);
+        assert_false(found);
+        assert_int_equal(sunder_record_remember(&rig->state, &record), SUNDER_OK);
+    }
+    for (uint32_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        assert_int_equal(sunder_record_find(&rig->state, 1, ids[i], &found, &back), SUNDER_OK);
+        assert_true(found);
+        assert_int_equal(back.position, 100 + i);
+        assert_true(sunder_str_equal(back.intent, ids[i]));
+    }
+}
+
 /* After the horizon an id may be used again (S7): what still leads to the first intent must not find the second. */
 static void an_intent_whose_id_is_taken_is_found_by_its_positions(void **state)
 {
     struct rig *rig = *state;
     const struct sunder_state *st = &rig->state;
     struct sunder_record first = small_record();
-    assert_int_equal(sunder_record_remember(st, &first, false), SUNDER_OK);
-    assert_int_equal(sunder_record_refer(st, &first), SUNDER_OK);
+    assert_int_equal(sunder_record_remember(st, &first), SUNDER_OK);
     first.position = 20; /* Its late fact. */
     first.fact_ms = 100;
-    assert_int_equal(sunder_record_remember(st, &first, false), SUNDER_OK);
-    assert_int_equal(sunder_record_refer(st, &first), SUNDER_OK);
+    assert_int_equal(sunder_record_remember(st, &first), SUNDER_OK);
     assert_int_equal(rig_count_rows(rig, SUNDER_TABLE_INTENT), 1);
 
     struct sunder_record second = small_record();
     second.agent = SUNDER_STR("bot:2");
     second.position = second.decided_position = 30;
-    assert_int_equal(sunder_record_remember(st, &second, false), SUNDER_OK);
-    assert_int_equal(sunder_record_refer(st, &second), SUNDER_OK);
+    assert_int_equal(sunder_record_remember(st, &second), SUNDER_OK);
 
     struct sunder_record back;
     bool found = false;
@@ -315,7 +343,7 @@ static void a_damaged_index_is_told(void **state)
     struct rig *rig = *state;
     uint64_t random = test_seed();
     struct sunder_record record = small_record();
-    assert_int_equal(sunder_record_remember(&rig->state, &record, true), SUNDER_OK);
+    assert_int_equal(sunder_record_remember(&rig->state, &record), SUNDER_OK);
     struct sunder_str key = rig_only_key(rig, SUNDER_TABLE_INTENT);
 
     rig_assert_cuts_are_corrupt(rig, key, read_index);
@@ -332,6 +360,7 @@ int main(void)
         RECORD_TEST(damaged_records_are_told),
         RECORD_TEST(a_record_without_subjects_is_corrupt),
         RECORD_TEST(a_record_is_found_by_id_and_by_key_of_its_domain_and_agent),
+        RECORD_TEST(every_spelling_of_a_uuid_is_an_id_of_its_own),
         RECORD_TEST(an_intent_whose_id_is_taken_is_found_by_its_positions),
         RECORD_TEST(an_arena_without_room_for_a_record_is_full),
         RECORD_TEST(a_damaged_index_is_told),

@@ -521,50 +521,6 @@ static void the_map_grows_under_the_thread_while_rows_are_read(void **state)
     fixture_close(store);
 }
 
-/* More keys than the first filter is made for, half of them removed again. */
-static void the_filter_is_built_anew_when_it_is_full(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture->options.memory_bytes = (uint64_t)16 << 20;
-    struct sunder_store *store = fixture_open(fixture, SUNDER_STORE_FOUND_NOTHING);
-    struct sunder_view view = sunder_store_view(store);
-    struct sunder_rows rows = sunder_store_rows(store);
-    struct sunder_store_stats stats;
-    sunder_store_stats(store, &stats);
-    uint64_t bytes_before = stats.filter_bytes;
-    enum {
-        COUNT = 150000
-    };
-
-    for (uint32_t i = 0; i < COUNT; i++) {
-        char key[6] = {(char)FIXTURE_TABLE_B, 'f', (char)(i >> 16), (char)(i >> 8), (char)i};
-        struct sunder_str name = {key, sizeof(key)};
-        assert_int_equal(rows.put(rows.ctx, name, SUNDER_STR("value")), SUNDER_OK);
-        if (i % 20000 == 0) {
-            fixture_mark(store, i);
-            fixture_flush(store);
-        }
-    }
-    fixture_mark(store, COUNT);
-    fixture_flush(store);
-    fixture_acknowledge(store, fixture_freeze(store)); /* drops the cache */
-
-    sunder_store_stats(store, &stats);
-    assert_true(stats.filter_bytes > bytes_before);
-    uint64_t by_filter = stats.gets_filter;
-    struct sunder_str found = {0};
-    for (uint32_t i = 0; i < COUNT; i++) {
-        char key[6] = {(char)FIXTURE_TABLE_B, 'f', (char)(i >> 16), (char)(i >> 8), (char)i};
-        struct sunder_str name = {key, sizeof(key)};
-        assert_int_equal(view.get(view.ctx, name, &found), SUNDER_OK);
-        key[1] = 'g';
-        assert_int_equal(view.get(view.ctx, name, &found), SUNDER_ERR_NOT_FOUND);
-    }
-    sunder_store_stats(store, &stats);
-    assert_in_range(stats.gets_filter - by_filter, COUNT / 100 * 97, COUNT);
-    sunder_store_destroy(&store);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -583,7 +539,6 @@ int main(void)
         TEST(a_full_table_is_answered_and_a_flush_makes_room),
         TEST(the_map_grows_up_to_its_bound_and_then_the_store_is_full),
         TEST(the_map_grows_under_the_thread_while_rows_are_read),
-        TEST(the_filter_is_built_anew_when_it_is_full),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }

@@ -129,7 +129,7 @@ static void a_table_that_is_not_known_is_another_format(void **state)
     struct fixture *fixture = *state;
     fixture_close(open_with_a_row(fixture));
     static const struct sunder_store_table OTHERS[] = {
-        {FIXTURE_TABLE_A, "third"}, {FIXTURE_TABLE_B, "second"}};
+        {.id = FIXTURE_TABLE_A, .name = "third"}, {.id = FIXTURE_TABLE_B, .name = "second"}};
 
     fixture->options.tables = OTHERS;
 
@@ -208,9 +208,9 @@ static void wrong_options_are_refused(void **state)
     struct fixture *fixture = *state;
     const struct sunder_store_options good = fixture->options;
     struct sunder_store_options *options = &fixture->options;
-    static const struct sunder_store_table TWICE_ID[] = {{1, "a"}, {1, "b"}};
-    static const struct sunder_store_table TWICE_NAME[] = {{1, "a"}, {2, "a"}};
-    static const struct sunder_store_table META[] = {{1, "meta"}, {2, "a"}};
+    static const struct sunder_store_table TWICE_ID[] = {{.id = 1, .name = "a"}, {.id = 1, .name = "b"}};
+    static const struct sunder_store_table TWICE_NAME[] = {{.id = 1, .name = "a"}, {.id = 2, .name = "a"}};
+    static const struct sunder_store_table META[] = {{.id = 1, .name = "meta"}, {.id = 2, .name = "a"}};
     static char long_identity[SUNDER_STORE_IDENTITY_MAX + 1];
 
     options->directory = NULL;

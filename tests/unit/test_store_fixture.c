@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 const struct sunder_store_table FIXTURE_TABLES[FIXTURE_TABLES_COUNT] = {
-    {FIXTURE_TABLE_A, "first"}, {FIXTURE_TABLE_B, "second"}};
+    {.id = FIXTURE_TABLE_A, .name = "first"}, {.id = FIXTURE_TABLE_B, .name = "second", .known = true}};
 
 /* splitmix64 */
 uint64_t fixture_random(uint64_t *random)

@@ -51,7 +51,7 @@ static void expect_row(const struct sunder_table *table, uint32_t number, int32_
         return;
     }
     assert_non_null(row);
-    assert_int_equal(row->removed, value_len == REMOVED);
+    assert_int_equal(row->state, value_len == REMOVED ? SUNDER_TABLE_ROW_REMOVED : SUNDER_TABLE_ROW_PUT);
     struct sunder_str value = sunder_table_row_value(row);
     assert_int_equal(value.len, value_len == REMOVED ? 0 : value_len);
     for (uint32_t i = 0; i < value.len; i++) {
