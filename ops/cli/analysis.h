@@ -56,9 +56,10 @@ struct sunder_analysis_unseen {
 };
 
 #define SUNDER_ANALYSIS_TRIED                                                                      \
-    "tried were acts without a past, a second apart, amounts of " SUNDER_SIM_AMOUNT_SMALL          \
+    "acts without a past, a second apart, with amounts of " SUNDER_SIM_AMOUNT_SMALL                \
     " and " SUNDER_SIM_AMOUNT_LARGE ", confidence " SUNDER_SIM_CONFIDENCE                          \
-    ", every text under args `" SUNDER_SIM_ARGUMENT "`: with others it may pass or be refused"
+    " and `" SUNDER_SIM_ARGUMENT                                                                   \
+    "` for every text under args: with others it may pass or be refused"
 
 /* duties     those that nobody can perform, or only with people
  * processes  every chain of `requires`

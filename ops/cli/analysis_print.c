@@ -225,17 +225,20 @@ static void names_write(FILE *out, const struct sunder_analysis_unseen *unseen)
 
 static void unseen_text(const struct sunder_analysis *analysis, FILE *out)
 {
+    bool any = false;
     fputs("\nnot looked at\n", out);
     for (uint32_t i = 0; i < SUNDER_UNSEEN_COUNT; i++) {
         const struct sunder_analysis_unseen *unseen = &analysis->unseen[i];
         if (unseen->count > 0) {
+            any = true;
             const char *word = unseen->count == 1 ? unseen->one : unseen->many;
             fprintf(out, "    %" PRIu32 " %s", unseen->count, word);
             names_write(out, unseen);
             fprintf(out, ": %s\n", unseen->text);
         }
     }
-    fputs("    " SUNDER_ANALYSIS_TRIED "\n", out);
+    fputs(any ? "" : "    nothing of this policy\n", out);
+    fputs("\ntried\n    " SUNDER_ANALYSIS_TRIED "\n", out);
 }
 
 void sunder_analysis_text(const struct sunder_analysis *analysis, FILE *out)
