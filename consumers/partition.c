@@ -17,10 +17,10 @@
 #define DECIDE_BYTES                                                                               \
     (4u * 1024 *                                                                                   \
         1024) /* On top of what any event may take: the verdict must not depend on its size. */
-#define FOLD_BYTES                                                                                 \
-    (64u * 1024 *                                                                                  \
-        1024) /* Kept back while judging: a record that was handed out must be written and folded. 64 \
-                 objects of long names took 11 MB. */
+/* Kept back while judging, since a record that was handed out must be written and folded. Folding holds one key at a time: its row,
+ * at most SUNDER_ROW_VALUE_MAX, as read and as written, and as much again for what changes in it; beside that the act's own row and
+ * the labels of the act and its three holders, of the same size. That is below 1 MiB (test_engine_cost). */
+#define FOLD_BYTES (16u * 1024 * 1024)
 #define ARENA_BYTES ((size_t)SUNDER_WIRE_ARENA_BYTES + DECIDE_BYTES + FOLD_BYTES)
 #define ARENA_KEEP_BYTES (1u * 1024 * 1024) /* A rare giant gives its pages back. */
 

@@ -40,8 +40,10 @@ static enum sunder_err fact_of(struct work *work)
 static enum sunder_err is_closed(const struct work *work, struct sunder_str case_id, bool *ret_closed)
 {
     struct sunder_key_row row;
+    size_t mark = sunder_arena_mark(work->state->arena);
     SUNDER_TRY(sunder_key_row_get(work->state, work->record->domain, SUNDER_SPACE_CASE, case_id, &row));
     *ret_closed = (row.flags & SUNDER_KEY_CLOSED) != 0;
+    sunder_arena_rewind(work->state->arena, mark);
     return SUNDER_OK;
 }
 
@@ -155,7 +157,7 @@ static enum sunder_err change_members(const struct work *work, struct sunder_key
 }
 
 /* A row holds the facts that a rule will ask for; objects and cases also count who was there. */
-static enum sunder_err change_key(
+static enum sunder_err change_row(
     const struct work *work, uint16_t space, struct sunder_str key, bool facts, bool binds)
 {
     struct sunder_key_row row;
@@ -176,6 +178,16 @@ static enum sunder_err change_key(
         row.flags |= SUNDER_KEY_SATURATED;
     }
     return sunder_key_row_put(work->state, &row);
+}
+
+/* An act has hundreds of keys; what one of them took of the arena is given back, so that folding needs room for one. */
+static enum sunder_err change_key(
+    const struct work *work, uint16_t space, struct sunder_str key, bool facts, bool binds)
+{
+    size_t mark = sunder_arena_mark(work->state->arena);
+    enum sunder_err err = change_row(work, space, key, facts, binds);
+    sunder_arena_rewind(work->state->arena, mark);
+    return err;
 }
 
 /* Whether a rule with this `per` asks for what the fact did. */
@@ -376,7 +388,9 @@ static enum sunder_err change_limits(const struct work *work, struct sunder_str 
     uint32_t rule = 0;
     while (sunder_rule_marks_next(&marks, &rule)) {
         if (takes(work, &policy->rules[rule])) {
+            size_t mark = sunder_arena_mark(work->state->arena);
             SUNDER_TRY(change_limit(work, &policy->rules[rule], tenant));
+            sunder_arena_rewind(work->state->arena, mark);
         }
     }
     return SUNDER_OK;

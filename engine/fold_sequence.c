@@ -104,7 +104,9 @@ static enum sunder_err change_element(const struct work *work, uint16_t element)
         struct sunder_str one;
         struct sunder_strs keys = keys_of(work, need, &one);
         for (uint32_t k = 0; k < keys.count && (!need->in_task || work->fact->task != 0); k++) {
+            size_t mark = sunder_arena_mark(work->state->arena);
             SUNDER_TRY(change_under(work, need, keys.at[k]));
+            sunder_arena_rewind(work->state->arena, mark);
         }
     }
     return SUNDER_OK;

@@ -41,9 +41,11 @@ static enum sunder_err bound_after(
             continue;
         }
         struct sunder_key_row bound;
+        size_t mark = sunder_arena_mark(judge->state.arena);
         SUNDER_TRY(sunder_key_row_get(
             &judge->state, judge->domain_id, SUNDER_SPACE_CASE, row->binds[b].case_id, &bound));
         count += (bound.flags & SUNDER_KEY_CLOSED) == 0 ? 1 : 0;
+        sunder_arena_rewind(judge->state.arena, mark);
     }
     *ret_count = count;
     return SUNDER_OK;

@@ -7,7 +7,7 @@
 #define HEAD "sunder: 1\nname: p\nauthority: open\ntenant: payload\n"
 
 static struct rig *rig;
-static char text[16384];
+static char text[65536];
 static size_t len;
 
 /* Adds to `text`. */
@@ -134,11 +134,77 @@ static void evaluations_together_have_a_bound_of_their_own(void **state)
     }
 }
 
+/* An act with all that there may be of everything, in long names; `from` numbers its case. */
+static const char *everything(uint32_t from)
+{
+    len = 0;
+    say("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"all\",\"principal\":\"%s\",\"task\":\"%"
+        "s\",",
+        rig_long("user:p", 256),
+        rig_long("task:t", 256));
+    say("\"amount\":\"1\",\"currency\":\"EUR\",\"credential\":\"%s\",\"case\":\"%s\","
+        "\"delegation\":[\"bot:d\"",
+        rig_long("sha256:c", 256),
+        rig_long(rig_text("case:%u-", from), 256));
+    for (uint32_t i = 1; i < SUNDER_DELEGATION_MAX; i++) {
+        say(",\"%s\"", rig_long(rig_text("up:%u-", i), 256));
+    }
+    say("],\"labels\":[\"x\"");
+    for (uint32_t i = 1; i + 1 < SUNDER_LABELS_MAX; i++) {
+        say(",\"%s\"", rig_long(rig_text("label:%u-", i), 256));
+    }
+    say("],\"objects\":[\"o\"");
+    for (uint32_t i = 1; i < SUNDER_OBJECTS_MAX; i++) {
+        say(",\"%s\"", rig_long(rig_text("o:%u-", i), 256));
+    }
+    say("]}");
+    return text;
+}
+
+/* What the shell keeps back for folding (consumers/partition.c) is 16 times as much as there is here, and this takes a sixth of it. */
+static void folding_needs_room_for_one_key_at_a_time(void **state)
+{
+    (void)state;
+    static uint8_t block[1048576];
+    len = 0;
+    say(HEAD "catalogue:\n");
+    for (uint32_t d = 0; d < SUNDER_INTENT_DUTIES_MAX; d++) {
+        say("  - {tool: erp, action: all, duty: d%02u, labels: [seen]}\n", d);
+    }
+    say("rules:\n  - {separation: s, duties: [d00, d01, d02, d03], per: object, then: alert}\n");
+    for (uint32_t i = 0; i < 2; i++) {
+        say("  - {limit: l%u, sum: amount, currency: EUR, of: d00, by: principal, per: object, "
+            "max: 900, then: alert}\n",
+            i);
+        say("  - {sequence: q%u, steps: [d01, d02], along: subject, by: principal, within: task, "
+            "per: object, then: alert}\n",
+            i);
+        say("  - {condition: c%u, when: \"history.count('d05') > 99\", per: case, by: agent}\n", i);
+    }
+    use(text);
+    for (uint32_t n = 0; n < 30; n++) { /* The 25th makes the keys wide. */
+        const struct sunder_event *event =
+            rig_event(rig, "intent", rig_text("i%u", n), rig_text("bot:%u", n), everything(n));
+        struct sunder_outputs out;
+        assert_int_equal(
+            sunder_decide(rig->policy, &rig->view, event, &rig->arena, &out), SUNDER_OK);
+        assert_int_equal(out.records[0].verdict, SUNDER_VERDICT_ALLOW);
+        struct sunder_arena small = sunder_arena_of(block, sizeof block);
+        for (uint32_t i = 0; i < out.count; i++) {
+            assert_int_equal(
+                sunder_fold(rig->policy, &rig->view, &rig->rows, &out.records[i], &small),
+                SUNDER_OK);
+        }
+        rig->offset += 1;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(rules_may_cost_4096_evaluations, teardown),
         cmocka_unit_test_teardown(what_the_history_answered_is_not_asked_for_again, teardown),
+        cmocka_unit_test_teardown(folding_needs_room_for_one_key_at_a_time, teardown),
         cmocka_unit_test_teardown(evaluations_together_have_a_bound_of_their_own, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
