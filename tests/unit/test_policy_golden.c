@@ -21,6 +21,14 @@ enum {
 static char cases[CASES_MAX][NAME_BYTES];
 static size_t case_count;
 
+static const char *const codes[] = {
+#define CODE_WORD(code, word) [SUNDER_COMPLAINT_CODE_##code] = (word),
+    SUNDER_COMPLAINT_CODES(CODE_WORD)
+#undef CODE_WORD
+};
+#define CODE_COUNT (sizeof(codes) / sizeof(codes[0]))
+static bool code_seen[CODE_COUNT];
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(a, b);
@@ -91,13 +99,14 @@ static void complaints_of(const char *text, size_t len, char *ret_lines)
             ret_lines, TEXT_MAX, "%u:%u: error: %s\n", fail_.line, fail_.column, fail_.text);
         return;
     }
-    enum sunder_err err =
-        sunder_policy_compile(&(struct sunder_policy_source){.root = &root}, &arena, &complaints, &policy);
+    enum sunder_err err = sunder_policy_compile(
+        &(struct sunder_policy_source){.root = &root}, &arena, &complaints, &policy);
     assert_int_equal(err, complaints.errors == 0 ? SUNDER_OK : SUNDER_ERR_INVALID);
     assert_true((policy != NULL) == (err == SUNDER_OK));
     size_t at = 0;
     for (uint32_t i = 0; i < complaints.count; i++) {
         const struct sunder_complaint *one = &complaints.at[i];
+        code_seen[one->code] = true;
         at += (size_t)snprintf(ret_lines + at,
             TEXT_MAX - at,
             "%u:%u: %s: %.*s\n",
@@ -141,6 +150,27 @@ static void each_policy_gets_the_complaints_it_should(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void each_kind_of_mistake_is_made_by_some_policy(void **state)
+{
+    (void)state;
+    static char text[TEXT_MAX];
+    static char lines[TEXT_MAX];
+    memset(code_seen, 0, sizeof(code_seen));
+
+    for (size_t i = 0; i < case_count; i++) {
+        long len = read_file(cases[i], "policy.yaml", text);
+        assert_true(len >= 0);
+        complaints_of(text, (size_t)len, lines);
+    }
+
+    assert_false(code_seen[SUNDER_COMPLAINT_CODE_INVALID]); /* Every complaint has its own. */
+    for (size_t code = SUNDER_COMPLAINT_CODE_YAML + 1; code < CODE_COUNT; code++) {
+        if (!code_seen[code]) {
+            fail_msg("no policy here makes the mistake `%s`", codes[code]);
+        }
+    }
+}
+
 /* The policies that people start from have no errors; the first one has nothing to complain about but duties left free. */
 static void the_policies_that_ship_compile(void **state)
 {
@@ -181,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_policy_gets_the_complaints_it_should),
+        cmocka_unit_test(each_kind_of_mistake_is_made_by_some_policy),
         cmocka_unit_test(the_policies_that_ship_compile),
         cmocka_unit_test(there_are_many_wrong_policies),
     };
