@@ -4,6 +4,8 @@
 #   SUNDER_HARDEN    ON: what a distribution builds with; off under a sanitizer
 set(SUNDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 option(SUNDER_FUZZ "libFuzzer instrumentation (clang); see sunder_fuzz_test" OFF)
+set(SUNDER_TUNE "native" CACHE STRING
+    "Processor whose timing code is made for (-mtune=): it runs on every other as well; empty: the compiler's choice")
 option(SUNDER_HARDEN "Fortify, stack protector, full RELRO" ON)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -46,7 +48,15 @@ if(NOT SUNDER_SANITIZE STREQUAL "")
     # gcc's manual: instrumented code gives false reports of it. The release build keeps it.
     list(APPEND SUNDER_COMPILE_FLAGS -Wno-maybe-uninitialized)
     list(APPEND SUNDER_LINK_FLAGS "-fsanitize=${SUNDER_SANITIZE}")
-elseif(SUNDER_HARDEN)
+elseif(SUNDER_TUNE)
+    # The compiler's choice for any x86-64 clears and copies our structs by string instructions, which start slowly.
+    include(CheckCCompilerFlag)
+    check_c_compiler_flag("-mtune=${SUNDER_TUNE}" SUNDER_HAS_TUNE)
+    if(SUNDER_HAS_TUNE)
+        list(APPEND SUNDER_COMPILE_FLAGS "-mtune=${SUNDER_TUNE}")
+    endif()
+endif()
+if(SUNDER_SANITIZE STREQUAL "" AND SUNDER_HARDEN)
     # Fortification needs optimisation; every build type of ours has some.
     list(APPEND SUNDER_COMPILE_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection)
     list(APPEND SUNDER_LINK_FLAGS -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)

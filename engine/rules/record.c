@@ -147,40 +147,43 @@ enum sunder_err sunder_record_put(
     return sunder_row_put(state, &key, &out);
 }
 
-static int hex_value(char c)
+#define BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight lower-case hexadecimal digits, all at once, as four bytes. Anything else among them sets bits of *wrong. */
+static uint32_t pack_digits(const char *first_four, const char *last_four, uint64_t *wrong)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    uint64_t text = 0;
+    memcpy(&text, first_four, 4);
+    memcpy((char *)&text + 4, last_four, 4);
+    uint64_t letters = (text >> 6) & BYTES(1);
+    uint64_t values = (text & BYTES(0x0f)) + (letters * 9);
+    uint64_t from_ten = ((values + BYTES(6)) >> 4) & BYTES(1);
+    *wrong |= (text ^ (values + BYTES('0') + (from_ten * ('a' - '9' - 1)))) | (values & BYTES(0xf0));
+    values = (values | (values << 12)) & UINT64_C(0xff00ff00ff00ff00);
+    values = (values >> 8 | values >> 16) & UINT64_C(0x0000ffff0000ffff);
+    return (uint32_t)(values | values >> 16);
 }
 
 /* A UUID in its canonical form (RFC 9562, section 4) as 16 bytes. */
-static bool pack_uuid(struct sunder_str text, uint8_t raw[16])
+static bool pack_uuid(struct sunder_str text, uint32_t packed[4])
 {
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < 16; i++) {
-        bool dash = i == 4 || i == 6 || i == 8 || i == 10;
-        if (text.len != 36 || (dash && text.at[at] != '-')) {
-            return false;
-        }
-        at += dash ? 1 : 0;
-        int high = hex_value(text.at[at]);
-        int low = hex_value(text.at[at + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        raw[i] = (uint8_t)((high * 16) + low);
-        at += 2;
+    const char *at = text.at;
+    if (text.len != 36 || at[8] != '-' || at[13] != '-' || at[18] != '-' || at[23] != '-') {
+        return false;
     }
-    return true;
+    uint64_t wrong = 0;
+    packed[0] = pack_digits(at, at + 4, &wrong);
+    packed[1] = pack_digits(at + 9, at + 14, &wrong);
+    packed[2] = pack_digits(at + 19, at + 24, &wrong);
+    packed[3] = pack_digits(at + 28, at + 32, &wrong);
+    return wrong == 0;
 }
 
 /* 0 begins no identifier. */
 void sunder_record_intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
 {
     sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
-    uint8_t uuid[16];
+    uint32_t uuid[4];
     if (pack_uuid(intent, uuid)) {
         sunder_key_u8(key, 0);
         sunder_key_text(key, (struct sunder_str){(const char *)uuid, sizeof uuid});
