@@ -2,21 +2,23 @@
 #include "engine/rules/firing.h"
 #include "engine/rules/judge_flow.h"
 
-static struct sunder_value text_value(struct sunder_str text)
+/* Into zeroed values, which are absent: a struct that is made elsewhere and copied costs a stall each. */
+static void set_text(struct sunder_value *value, struct sunder_str text)
 {
-    if (text.at == NULL) {
-        return (struct sunder_value){.kind = SUNDER_VALUE_ABSENT};
+    if (text.at != NULL) {
+        value->kind = SUNDER_VALUE_STRING;
+        value->text = text;
     }
-    return (struct sunder_value){.kind = SUNDER_VALUE_STRING, .text = text};
 }
 
-static struct sunder_value decimal_value(const struct sunder_amount *amount)
+static void set_decimal(struct sunder_value *value, const struct sunder_amount *amount)
 {
-    if (!amount->present || amount->range) {
-        return (struct sunder_value){.kind = SUNDER_VALUE_ABSENT};
+    if (amount->present && !amount->range) {
+        value->kind = SUNDER_VALUE_NUMBER;
+        value->exact = true;
+        value->text = amount->plain;
+        value->micro = amount->micro;
     }
-    return (struct sunder_value){
-        .kind = SUNDER_VALUE_NUMBER, .exact = true, .text = amount->plain, .micro = amount->micro};
 }
 
 /* Delegators, in the order of the chain. */
@@ -32,7 +34,7 @@ static enum sunder_err fill_delegation(struct sunder_judge *judge)
     uint32_t count = 0;
     for (uint32_t i = 0; i < judge->subject_count; i++) {
         if ((judge->subjects[i].roles & SUNDER_ROLE_DELEGATOR) != 0) {
-            list[count] = text_value(judge->subjects[i].id);
+            set_text(&list[count], judge->subjects[i].id);
             count += 1;
         }
     }
@@ -53,35 +55,35 @@ static enum sunder_err fill_env(struct sunder_judge *judge)
     judge->fuel = SUNDER_INTENT_UNITS_MAX;
     judge->env->fuel = judge->env->watch == NULL ? &judge->fuel : NULL; /* Who watches evaluates more than is judged. */
     struct sunder_value *fields = judge->env->fields;
-    fields[SUNDER_FIELD_TENANT] = text_value(event->tenant);
-    fields[SUNDER_FIELD_AGENT] = text_value(event->agent);
-    fields[SUNDER_FIELD_PRINCIPAL] = text_value(judge->principal);
-    fields[SUNDER_FIELD_TASK] = text_value(event->task);
-    fields[SUNDER_FIELD_PURPOSE] = text_value(event->purpose);
-    fields[SUNDER_FIELD_TOOL] = text_value(event->tool);
-    fields[SUNDER_FIELD_ACTION] = text_value(event->action);
-    fields[SUNDER_FIELD_OBJECT] = text_value(event->objects.count != 0 ? event->objects.at[0] : (struct sunder_str){0});
-    fields[SUNDER_FIELD_CASE] = text_value(event->case_id);
-    fields[SUNDER_FIELD_CURRENCY] = text_value(event->currency);
-    fields[SUNDER_FIELD_CREDENTIAL] = text_value(event->credential);
-    fields[SUNDER_FIELD_AMOUNT] = decimal_value(&event->amount);
-    fields[SUNDER_FIELD_CONFIDENCE] = decimal_value(&event->confidence);
+    set_text(&fields[SUNDER_FIELD_TENANT], event->tenant);
+    set_text(&fields[SUNDER_FIELD_AGENT], event->agent);
+    set_text(&fields[SUNDER_FIELD_PRINCIPAL], judge->principal);
+    set_text(&fields[SUNDER_FIELD_TASK], event->task);
+    set_text(&fields[SUNDER_FIELD_PURPOSE], event->purpose);
+    set_text(&fields[SUNDER_FIELD_TOOL], event->tool);
+    set_text(&fields[SUNDER_FIELD_ACTION], event->action);
+    set_text(&fields[SUNDER_FIELD_OBJECT], event->objects.count != 0 ? event->objects.at[0] : (struct sunder_str){0});
+    set_text(&fields[SUNDER_FIELD_CASE], event->case_id);
+    set_text(&fields[SUNDER_FIELD_CURRENCY], event->currency);
+    set_text(&fields[SUNDER_FIELD_CREDENTIAL], event->credential);
+    set_decimal(&fields[SUNDER_FIELD_AMOUNT], &event->amount);
+    set_decimal(&fields[SUNDER_FIELD_CONFIDENCE], &event->confidence);
     fields[SUNDER_FIELD_DEPTH] = (struct sunder_value){.kind = SUNDER_VALUE_NUMBER,
         .exact = true,
         .micro = (int64_t)judge->depth * INT64_C(1000000),
         .text = sunder_text_u64(judge->state.arena, judge->depth)};
     for (uint32_t i = 0; i < event->labels.count; i++) {
-        labels[i] = text_value(event->labels.at[i]);
+        set_text(&labels[i], event->labels.at[i]);
     }
     fields[SUNDER_FIELD_LABELS] =
         (struct sunder_value){.kind = SUNDER_VALUE_LIST, .count = event->labels.count, .items = labels};
     judge->claimed_labels = fields[SUNDER_FIELD_LABELS];
     judge->known_labels = (struct sunder_value){.kind = SUNDER_VALUE_LIST};
     fields[SUNDER_FIELD_ARGS] = event->args;
-    fields[SUNDER_FIELD_TASK_PURPOSE] = text_value(judge->task.known ? judge->task.purpose : (struct sunder_str){0});
-    fields[SUNDER_FIELD_TASK_PRINCIPAL] =
-        text_value(judge->task.known ? judge->task.principal : (struct sunder_str){0});
-    fields[SUNDER_FIELD_TASK_CASE] = text_value(judge->task.known ? judge->task.case_id : (struct sunder_str){0});
+    set_text(&fields[SUNDER_FIELD_TASK_PURPOSE], judge->task.known ? judge->task.purpose : (struct sunder_str){0});
+    set_text(&fields[SUNDER_FIELD_TASK_PRINCIPAL],
+        judge->task.known ? judge->task.principal : (struct sunder_str){0});
+    set_text(&fields[SUNDER_FIELD_TASK_CASE], judge->task.known ? judge->task.case_id : (struct sunder_str){0});
     judge->env->now_ms = judge->now_ms;
     return fill_delegation(judge);
 }

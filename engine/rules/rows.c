@@ -43,13 +43,6 @@ enum sunder_err sunder_row_remove(const struct sunder_state *state, const struct
     return state->rows->remove(state->rows->ctx, sunder_key_str(key));
 }
 
-struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size)
-{
-    struct sunder_out out = sunder_out_of(sunder_arena_alloc_raw(state->arena, size, 1), size);
-    out.failed = out.at == NULL;
-    return out;
-}
-
 bool sunder_row_text(struct sunder_in *in, struct sunder_arena *arena, struct sunder_str *ret_text)
 {
     struct sunder_str text = sunder_in_text(in);

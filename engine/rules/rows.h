@@ -127,8 +127,12 @@ SUNDER_MUST_USE enum sunder_err sunder_row_put(
 SUNDER_MUST_USE enum sunder_err sunder_row_remove(
     const struct sunder_state *state, const struct sunder_key *key);
 
-/* Memory for the value of one row, from the arena; failed == true when there is no room. */
-struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size);
+/* Memory for the value of one row, from the arena; failed == true when there is no room. Inline, as keys are. */
+static inline struct sunder_out sunder_row_buffer(const struct sunder_state *state, uint32_t size)
+{
+    void *at = sunder_arena_alloc_raw(state->arena, size, 1);
+    return (struct sunder_out){.at = at, .size = size, .failed = at == NULL};
+}
 
 /* Reads a text (absent or not) as a copy in the arena. False: the bytes end (in->failed), or the arena has no room. */
 bool sunder_row_text(struct sunder_in *in, struct sunder_arena *arena, struct sunder_str *ret_text);
