@@ -26,42 +26,44 @@ enum sunder_err sunder_step_start(struct sunder_step *step, const struct sunder_
     return step->readable ? sunder_judge_start(&step->judge, domain) : SUNDER_OK;
 }
 
-struct sunder_decision sunder_answer(const struct sunder_step *step, enum sunder_record_kind kind)
+/* Into a zeroed record. */
+static void start(const struct sunder_step *step, enum sunder_record_kind kind, struct sunder_decision *record)
 {
     const struct sunder_judge *judge = &step->judge;
     const struct sunder_event *event = judge->event;
-    struct sunder_decision record = {
-        .judged = judge,
-        .kind = kind,
-        .source = event->at,
-        .stream_time_ms = judge->now_ms,
-        .policy = judge->state.policy->digest,
-        .engine = SUNDER_STR(SUNDER_ENGINE_VERSION),
-        .event = event->id,
-        .publisher = event->source,
-    };
+    record->judged = judge;
+    record->kind = kind;
+    record->source = event->at;
+    record->stream_time_ms = judge->now_ms;
+    record->policy = judge->state.policy->digest;
+    record->engine = SUNDER_STR(SUNDER_ENGINE_VERSION);
+    record->event = event->id;
+    record->publisher = event->source;
     if (sunder_identifier(event->tenant)) {
-        record.tenant = event->tenant;
+        record->tenant = event->tenant;
     }
     if (step->readable) {
-        record.domain = judge->domain;
+        record->domain = judge->domain;
     }
-    return record;
 }
 
-enum sunder_err sunder_answer_give(struct sunder_step *step, const struct sunder_decision *record)
+enum sunder_err sunder_answer(
+    const struct sunder_step *step, enum sunder_record_kind kind, struct sunder_decision **ret_record)
 {
-    struct sunder_outputs *out = step->out;
-    if (out->records == NULL) {
-        out->records = SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_decision, 1);
-        if (out->records == NULL) {
-            return SUNDER_ERR_FULL;
-        }
+    struct sunder_decision *record = SUNDER_ARENA_NEW(step->judge.state.arena, struct sunder_decision, 1);
+    if (record == NULL) {
+        return SUNDER_ERR_FULL;
     }
-    out->records[0] = *record;
-    out->count = 1;
-    out->evaluations = step->judge.evaluations;
+    start(step, kind, record);
+    *ret_record = record;
     return SUNDER_OK;
+}
+
+void sunder_answer_give(struct sunder_step *step, struct sunder_decision *record)
+{
+    step->out->records = record;
+    step->out->count = 1;
+    step->out->evaluations = step->judge.evaluations;
 }
 
 enum sunder_err sunder_answer_dead(
@@ -76,10 +78,12 @@ enum sunder_err sunder_answer_dead(
     if (!step->readable || copied) {
         return SUNDER_OK;
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DEAD_LETTER);
-    record.code = code;
-    record.field = field;
-    return sunder_answer_give(step, &record);
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_DEAD_LETTER, &record));
+    record->code = code;
+    record->field = field;
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 static void common(const struct sunder_event *event, struct sunder_decision *record)
@@ -314,14 +318,14 @@ enum sunder_err sunder_answer_revoke(
         records[0] = out->records[0];
         out->records = records;
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_REVOCATION);
-    record.index = out->count;
-    record.subject = subject;
-    record.intent = step->judge.event->id;
-    record.control = step->judge.event->control;
-    record.reasons = reason;
-    record.reason_count = 1;
-    out->records[out->count] = record;
+    struct sunder_decision *record = &out->records[out->count];
+    start(step, SUNDER_RECORD_REVOCATION, record);
+    record->index = out->count;
+    record->subject = subject;
+    record->intent = step->judge.event->id;
+    record->control = step->judge.event->control;
+    record->reasons = reason;
+    record->reason_count = 1;
     out->count += 1;
     return SUNDER_OK;
 }

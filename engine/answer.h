@@ -16,11 +16,12 @@ struct sunder_step {
 SUNDER_MUST_USE enum sunder_err sunder_step_start(struct sunder_step *step, const struct sunder_policy *policy,
     const struct sunder_view *view, const struct sunder_event *event, struct sunder_arena *arena);
 
-/* A record with everything that all kinds have. */
-struct sunder_decision sunder_answer(const struct sunder_step *step, enum sunder_record_kind kind);
+/* A record in the arena, with everything that all kinds have. */
+SUNDER_MUST_USE enum sunder_err sunder_answer(
+    const struct sunder_step *step, enum sunder_record_kind kind, struct sunder_decision **ret_record);
 
-/* Gives the record as the answer. SUNDER_ERR_FULL: no room. */
-SUNDER_MUST_USE enum sunder_err sunder_answer_give(struct sunder_step *step, const struct sunder_decision *record);
+/* Makes such a record the answer. */
+void sunder_answer_give(struct sunder_step *step, struct sunder_decision *record);
 
 /* Gives a dead letter, and its record when the domain is readable. */
 SUNDER_MUST_USE enum sunder_err sunder_answer_dead(

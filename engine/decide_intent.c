@@ -60,29 +60,31 @@ static enum sunder_err watch(const struct sunder_step *step, struct sunder_decis
 static enum sunder_err answer(struct sunder_step *step, uint8_t stage, bool early)
 {
     const struct sunder_judge *judge = &step->judge;
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DECISION);
-    record.attempt = 1;
-    record.authority_open = true; /* The only authority that this build has. */
-    record.stage = stage;
-    SUNDER_TRY(early ? sunder_answer_claims(step, &record) : sunder_answer_act(step, &record));
-    SUNDER_TRY(sunder_answer_reasons(step, judge->reasons, judge->reason_count, &record.reasons));
-    record.reason_count = judge->reason_count;
-    SUNDER_TRY(sunder_answer_reasons(step, judge->shadow, judge->shadow_count, &record.shadow));
-    record.shadow_count = judge->shadow_count;
-    record.verdict = verdict_of(record.reasons, record.reason_count);
-    SUNDER_TRY(watch(step, &record));
-    bool is_before_bounds = !early && stage < 7 && record.verdict == SUNDER_VERDICT_DENY;
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_DECISION, &record));
+    record->attempt = 1;
+    record->authority_open = true; /* The only authority that this build has. */
+    record->stage = stage;
+    SUNDER_TRY(early ? sunder_answer_claims(step, record) : sunder_answer_act(step, record));
+    SUNDER_TRY(sunder_answer_reasons(step, judge->reasons, judge->reason_count, &record->reasons));
+    record->reason_count = judge->reason_count;
+    SUNDER_TRY(sunder_answer_reasons(step, judge->shadow, judge->shadow_count, &record->shadow));
+    record->shadow_count = judge->shadow_count;
+    record->verdict = verdict_of(record->reasons, record->reason_count);
+    SUNDER_TRY(watch(step, record));
+    bool is_before_bounds = !early && stage < 7 && record->verdict == SUNDER_VERDICT_DENY;
     if (is_before_bounds) {
         SUNDER_TRY(sunder_answer_full(
-            step, &record)); /* No reason tells it, and it may be done all the same (S8). */
+            step, record)); /* No reason tells it, and it may be done all the same (S8). */
     }
     if (stage == 8 && !early) {
-        SUNDER_TRY(sunder_answer_shared(step, &record));
+        SUNDER_TRY(sunder_answer_shared(step, record));
     }
-    if (record.verdict == SUNDER_VERDICT_ESCALATE) {
-        SUNDER_TRY(wanted(step, &record));
+    if (record->verdict == SUNDER_VERDICT_ESCALATE) {
+        SUNDER_TRY(wanted(step, record));
     }
-    return sunder_answer_give(step, &record);
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 /* Stages 1 to 3 stop an event: it leaves a dead letter beside its deny (S30). */

@@ -113,16 +113,18 @@ static enum sunder_err revoke(struct sunder_step *step)
 enum sunder_err sunder_decide_observed(struct sunder_step *step)
 {
     struct sunder_judge *judge = &step->judge;
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_OBSERVED);
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_OBSERVED, &record));
     bool found = false;
     int64_t time_ms = 0;
     struct sunder_copy copy = {judge->domain_id, judge->event->source, judge->event->id};
     SUNDER_TRY(sunder_copy_find(&judge->state, copy, &found, &time_ms));
     uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
     if (found && age < (uint64_t)judge->state.policy->horizon_ms) {
-        record.duplicate = true;
-        SUNDER_TRY(sunder_answer_claims(step, &record));
-        return sunder_answer_give(step, &record);
+        record->duplicate = true;
+        SUNDER_TRY(sunder_answer_claims(step, record));
+        sunder_answer_give(step, record);
+        return SUNDER_OK;
     }
     SUNDER_TRY(sunder_judge_chain(judge));
     struct sunder_catalogue_trouble trouble;
@@ -131,17 +133,17 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     SUNDER_TRY(sunder_judge_candidates(judge));
     bool full = false;
     SUNDER_TRY(gates(judge, &full));
-    SUNDER_TRY(findings(step, &trouble, &record));
-    SUNDER_TRY(sunder_answer_shared(step, &record));
-    SUNDER_TRY(sunder_answer_act(step, &record));
+    SUNDER_TRY(findings(step, &trouble, record));
+    SUNDER_TRY(sunder_answer_shared(step, record));
+    SUNDER_TRY(sunder_answer_act(step, record));
     if (full) {
         struct sunder_finding *list = SUNDER_ARENA_NEW(
-            judge->state.arena, struct sunder_finding, (size_t)record.finding_count + 1);
+            judge->state.arena, struct sunder_finding, (size_t)record->finding_count + 1);
         if (list == NULL) {
             return SUNDER_ERR_FULL;
         }
-        tell_full(&record, list);
+        tell_full(record, list);
     }
-    SUNDER_TRY(sunder_answer_give(step, &record));
+    sunder_answer_give(step, record);
     return full || sunder_judge_watches(judge) ? SUNDER_OK : revoke(step);
 }

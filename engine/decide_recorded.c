@@ -107,18 +107,20 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
     if (event->result != SUNDER_OUTCOME_EXECUTED && !own && subject) {
         return not_authorised(step, SUNDER_STR("a subject of an intent may not release it"));
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_OUTCOME);
-    record.intent = event->intent;
-    record.result = event->result;
-    SUNDER_TRY(is_copy(step, &record.duplicate));
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_OUTCOME, &record));
+    record->intent = event->intent;
+    record->result = event->result;
+    SUNDER_TRY(is_copy(step, &record->duplicate));
     struct sunder_str finding = {0};
-    if (!record.duplicate) {
-        outcome_effect(&intent, own, &record, &finding);
+    if (!record->duplicate) {
+        outcome_effect(&intent, own, record, &finding);
     }
     if (finding.at != NULL) {
-        SUNDER_TRY(find_one(step, &record, finding, event->intent));
+        SUNDER_TRY(find_one(step, record, finding, event->intent));
     }
-    return sunder_answer_give(step, &record);
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 enum sunder_err sunder_decide_task(struct sunder_step *step)
@@ -132,30 +134,32 @@ enum sunder_err sunder_decide_task(struct sunder_step *step)
     if (among(task.agents, event->source) || among(event->agents, event->source)) {
         return not_authorised(step, SUNDER_STR("an agent of a task may not change it"));
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_TASK);
-    SUNDER_TRY(is_copy(step, &record.duplicate));
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_TASK, &record));
+    SUNDER_TRY(is_copy(step, &record->duplicate));
     bool opens = event->task_state == SUNDER_TASK_OPENED;
-    if (!record.duplicate && opens && task.known) {
+    if (!record->duplicate && opens && task.known) {
         return sunder_answer_dead(step, SUNDER_STR("task_reused"), SUNDER_STR("task"),
             SUNDER_STR("a task id is never opened again"));
     }
-    if (!record.duplicate && !opens && (!task.known || task.ended)) {
+    if (!record->duplicate && !opens && (!task.known || task.ended)) {
         return sunder_answer_dead(step, task.known ? SUNDER_STR("task_ended") : SUNDER_STR("task_unknown"),
             SUNDER_STR("task"),
             task.known ? SUNDER_STR("the task has ended, which is final") : SUNDER_STR("no record opened this task"));
     }
-    record.task = event->task;
-    record.task_state = event->task_state;
-    record.principal = event->principal;
-    record.purpose = event->purpose;
-    record.case_id = event->case_id;
-    record.has_duties = event->has_duties;
-    record.duties = event->duties;
-    record.has_agents = event->has_agents;
-    record.agents = event->agents;
-    record.has_expires = event->has_expires;
-    record.expires_ms = event->expires_ms;
-    return sunder_answer_give(step, &record);
+    record->task = event->task;
+    record->task_state = event->task_state;
+    record->principal = event->principal;
+    record->purpose = event->purpose;
+    record->case_id = event->case_id;
+    record->has_duties = event->has_duties;
+    record->duties = event->duties;
+    record->has_agents = event->has_agents;
+    record->agents = event->agents;
+    record->has_expires = event->has_expires;
+    record->expires_ms = event->expires_ms;
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 static enum sunder_err find_edge(const struct sunder_step *step, bool *ret_known, uint32_t *ret_count)
@@ -185,28 +189,30 @@ static enum sunder_err find_edge(const struct sunder_step *step, bool *ret_known
 enum sunder_err sunder_decide_delegation(struct sunder_step *step)
 {
     const struct sunder_event *event = step->judge.event;
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_DELEGATION);
-    SUNDER_TRY(is_copy(step, &record.duplicate));
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_DELEGATION, &record));
+    SUNDER_TRY(is_copy(step, &record->duplicate));
     bool known = false;
     uint32_t count = 0;
     SUNDER_TRY(find_edge(step, &known, &count));
-    if (!record.duplicate && event->revoked && !known) {
+    if (!record->duplicate && event->revoked && !known) {
         return sunder_answer_dead(step, SUNDER_STR("delegation_unknown"), (struct sunder_str){0},
             SUNDER_STR("no such delegation was recorded"));
     }
-    if (!record.duplicate && !known && count >= SUNDER_EDGES_MAX) {
+    if (!record->duplicate && !known && count >= SUNDER_EDGES_MAX) {
         return sunder_answer_dead(step, SUNDER_STR("limit_reached"), SUNDER_STR("to"),
             SUNDER_STR("too many delegations lead to this agent"));
     }
-    record.from = event->from;
-    record.to = event->to;
-    record.task = event->task;
-    record.has_duties = event->has_duties;
-    record.duties = event->duties;
-    record.has_expires = event->has_expires;
-    record.expires_ms = event->expires_ms;
-    record.revoked = event->revoked;
-    return sunder_answer_give(step, &record);
+    record->from = event->from;
+    record->to = event->to;
+    record->task = event->task;
+    record->has_duties = event->has_duties;
+    record->duties = event->duties;
+    record->has_expires = event->has_expires;
+    record->expires_ms = event->expires_ms;
+    record->revoked = event->revoked;
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 enum sunder_err sunder_decide_case(struct sunder_step *step)
@@ -227,19 +233,21 @@ enum sunder_err sunder_decide_case(struct sunder_step *step)
     if (member) {
         return not_authorised(step, SUNDER_STR("a subject of a fact under this key may not close it"));
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_CASE);
-    SUNDER_TRY(is_copy(step, &record.duplicate));
-    if (!record.duplicate && (row.flags & SUNDER_KEY_CLOSED) != 0) {
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_CASE, &record));
+    SUNDER_TRY(is_copy(step, &record->duplicate));
+    if (!record->duplicate && (row.flags & SUNDER_KEY_CLOSED) != 0) {
         return sunder_answer_dead(
             step, SUNDER_STR("case_closed"), key, SUNDER_STR("this case is closed already"));
     }
-    if (!record.duplicate && row.reserved != 0) {
+    if (!record->duplicate && row.reserved != 0) {
         return sunder_answer_dead(step, SUNDER_STR("case_busy"), key,
             SUNDER_STR("an allowed act under this key still awaits its outcome"));
     }
-    record.case_id = event->case_id;
-    record.object = event->object;
-    return sunder_answer_give(step, &record);
+    record->case_id = event->case_id;
+    record->object = event->object;
+    sunder_answer_give(step, record);
+    return SUNDER_OK;
 }
 
 enum sunder_err sunder_decide_control(struct sunder_step *step)
@@ -252,12 +260,13 @@ enum sunder_err sunder_decide_control(struct sunder_step *step)
     if (sunder_str_equal(event->source, event->subject)) {
         return not_authorised(step, SUNDER_STR("nobody may quarantine or release themselves"));
     }
-    struct sunder_decision record = sunder_answer(step, SUNDER_RECORD_CONTROL);
-    SUNDER_TRY(is_copy(step, &record.duplicate));
-    record.control = event->control;
-    record.subject = event->subject;
-    SUNDER_TRY(sunder_answer_give(step, &record));
-    if (record.duplicate) {
+    struct sunder_decision *record = NULL;
+    SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_CONTROL, &record));
+    SUNDER_TRY(is_copy(step, &record->duplicate));
+    record->control = event->control;
+    record->subject = event->subject;
+    sunder_answer_give(step, record);
+    if (record->duplicate) {
         return SUNDER_OK;
     }
     if (event->control == SUNDER_CONTROL_RELEASE) {
