@@ -394,6 +394,9 @@ enum sunder_err sunder_flow_of(
         }
     }
     flow.full = flow.all.count > SUNDER_LABELS_MAX;
+    if (flow.all.count > SUNDER_HOLDER_LABELS_MAX) {
+        flow.all.count = SUNDER_HOLDER_LABELS_MAX; /* All that a record tells; whoever folds it has no others. */
+    }
     for (uint32_t h = 0; state->policy->keeps_labels && act->domain != 0 && h < SUNDER_HOLDER_COUNT; h++) {
         if (act->holders[h].at == NULL) {
             continue;

@@ -175,6 +175,9 @@ class PolicyMaker:
                 entry["labels"] = rng.sample(LABELS, rng.choice([1, 1, 2]))
             if self.chance(0.25):
                 entry["gains"] = rng.sample(GAINS, rng.choice([1, 1, 2]))
+        if self.having("crowds", 0.06) and self.options.mode == "mixed":  # With what an event claims more than a record tells.
+            entry, names = rng.choice(catalogue), [f"l{n}" for n in rng.sample(range(1, 91), 64)]
+            entry["labels"], entry["gains"] = names[:32], names[32:]
 
     def expression(self, *kinds):
         """A condition; erring ones and such that read absent fields among them."""

@@ -62,6 +62,8 @@ def put_labels(act, event, place, policy, entries):
     others = by_bytes(name for name in act.inherited if name not in own)
     act.overflow = len(own) > policy.limits["LABELS_MAX"] or len(own + others) > room
     act.kept = by_bytes((own + others)[:room])
+    act.carries, act.claimed, act.gains = ([name for name in names if name in act.kept]
+                                           for names in (act.carries, act.claimed, act.gains))
     act.labels = [name for name in act.kept if name in act.carries or name in act.inherited]
     act.attested = [name for name in act.kept if name in catalogued
                     or name in act.inherited and act.inherited[name].attested]

@@ -883,6 +883,26 @@ def test_S31_of_more_labels_than_fit_the_own_ones_stay_and_then_the_first(decide
     assert [record["data"]["labels"] for record in records[2:4]] == [names[:63] + ["zz"], names]
 
 
+def test_S31_of_more_own_labels_than_a_record_tells_the_first_stay(decide):
+    """The others are nobody's, and whoever learnt from the act is denied."""
+    names = [f"l{n:02}" for n in range(64)]
+    catalogue = CATALOGUE.replace("action: read,", f"action: read, labels: [{', '.join(names[:32])}], gains: [{', '.join(names[32:])}],")
+    steps = {"last": "['label:l63', payment.submit]", "cut": "['label:zz', payment.submit]", "done": "[payment.submit, 'label:zz']"}
+    rules = "rules:\n" + "".join(f"  - {{sequence: {name}, steps: {of}, along: subject, by: principal, within: 1h}}\n"
+                                 for name, of in steps.items())
+    records = decide(policy(rules, catalogue=catalogue),
+                     [observed("o1", "a", "read", principal="user:max", labels=["zz"]), intent("i1", "b", "submit", principal="user:max"),
+                      observed("o2", "a", "read", principal="user:ana", labels=["a", "zz"]), intent("i2", "b", "submit", principal="user:ana"),
+                      observed("o3", "a", "read", principal="user:ana", labels=["zz"]),
+                      intent("i3", "a", "submit", principal="user:kim"), intent("i4", "a", "read", labels=["a"])])
+    assert [told(record) for record in records] == [
+        "observed limit_reached:labels", "deny last@user:max<o1", "observed limit_reached:labels", "allow",
+        "observed limit_reached:labels", "deny limit_reached:a", "deny limit_reached:a limit_reached:labels"]
+    assert labels_of(records[0])[1:] == [names[:32], None, names[32:]]
+    assert labels_of(records[2])[1:] == [["a"] + names[:32], ["a"], names[32:63]]
+    assert labels_of(records[6])[1:] == [["a"] + names[:32], ["a"], names[32:63]]
+
+
 def test_S32_an_expression_that_fails_never_excuses_and_never_hides_a_duty(decide):
     catalogue = CATALOGUE + "  - {tool: t, action: read, duty: secret.read, when: \"args.path == 'db'\"}\n"
     rules = "rules:\n  - {separation: s, duties: [customer.read, secret.read], at_most: 1, by: agent, unless: args.ok}\n"
