@@ -56,7 +56,8 @@ static enum sunder_err overlay_remove(void *ctx, struct sunder_str key)
     return overlay_write(ctx, key, (struct sunder_str){0});
 }
 
-/* Lets an event take effect in the overlay. *ret_taken: it was no dead letter. */
+/* Lets a closing take effect in the overlay. *ret_taken: it was no dead letter. An act would not do: its fold gives back what it took
+ * of the arena, and rows of the overlay with it. */
 static enum sunder_err overlay_take(struct overlay *overlay,
     const struct sunder_policy *policy,
     const struct sunder_event *event,

@@ -18,7 +18,6 @@ enum sunder_table_state {
 
 /* hash        of the key, as given to put
  * bytes       key_len bytes of key, then value_len bytes of value */
-
 struct sunder_table_row {
     uint64_t hash;
     uint32_t value_len;

@@ -308,7 +308,8 @@ enum sunder_err sunder_record_get(
             return err == SUNDER_ERR_NOT_FOUND ? SUNDER_ERR_CORRUPT : err;
         }
         in = sunder_in_of(value);
-        if (sunder_in_u8(&in) == 1) {
+        uint8_t whole = sunder_in_u8(&in);
+        if (whole == 1) {
             *ret_record = (struct sunder_record){.position = stands, .domain = sunder_in_u32(&in)};
             if (!sunder_row_text(&in, state->arena, &ret_record->intent)) {
                 return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
@@ -316,7 +317,7 @@ enum sunder_err sunder_record_get(
             return read_record(state, &in, ret_record);
         }
         stands = sunder_in_u64(&in);
-        if (in.failed || in.pos != in.len) {
+        if (whole != 0 || in.failed || in.pos != in.len) {
             return SUNDER_ERR_CORRUPT;
         }
     }

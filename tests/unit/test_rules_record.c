@@ -174,6 +174,29 @@ static void a_record_that_is_not_there_contradicts_the_state(void **state)
         sunder_record_get(&rig->state, 14, &back), SUNDER_ERR_CORRUPT); /* A record moves once. */
 }
 
+/* Neither a record nor where one stands by now. */
+static void a_row_of_another_kind_is_corrupt(void **state)
+{
+    struct rig *rig = *state;
+    struct sunder_record record = small_record();
+    record.position = 13;
+    assert_int_equal(sunder_record_put(&rig->state, &record), SUNDER_OK);
+    struct sunder_key key;
+    sunder_key_start(&key, SUNDER_TABLE_RECORD, 0);
+    sunder_key_u64(&key, 12);
+    struct sunder_str row = rig_row(rig, sunder_key_str(&key));
+    char bytes[9];
+    assert_int_equal(row.len, sizeof bytes);
+    memcpy(bytes, row.at, sizeof bytes);
+    struct sunder_record back;
+    assert_int_equal(sunder_record_get(&rig->state, 12, &back), SUNDER_OK);
+
+    bytes[0] = 2;
+    struct sunder_str other = {bytes, sizeof bytes};
+    assert_int_equal(rig->rows.put(rig->rows.ctx, sunder_key_str(&key), other), SUNDER_OK);
+    assert_int_equal(sunder_record_get(&rig->state, 12, &back), SUNDER_ERR_CORRUPT);
+}
+
 static enum sunder_err read_record(struct rig *rig)
 {
     struct sunder_record record;
@@ -280,6 +303,33 @@ static void every_spelling_of_a_uuid_is_an_id_of_its_own(void **state)
     }
 }
 
+/* Only what can be had back is packed: a digit has 16 spellings, each of its own. */
+static void a_uuid_is_packed_when_every_digit_is_one(void **state)
+{
+    (void)state;
+    for (uint32_t at = 0; at < 36; at++) {
+        char text[] = "0189fa3e-5c00-7000-8000-00000000abcd";
+        bool dash = text[at] == '-';
+        struct sunder_key packed[16];
+        uint32_t count = 0;
+        for (int c = 1; c < 256; c++) {
+            text[at] = (char)c;
+            struct sunder_key key;
+            sunder_record_intent_key(&key, 1, (struct sunder_str){text, 36});
+            bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+            bool fits = dash ? c == '-' : digit;
+            assert_int_equal(key.len, fits ? 1 + 4 + 1 + 16 : 1 + 4 + 36);
+            for (uint32_t i = 0; fits && i < count; i++) {
+                assert_false(sunder_str_equal(sunder_key_str(&packed[i]), sunder_key_str(&key)));
+            }
+            if (fits) {
+                packed[count++] = key;
+            }
+        }
+        assert_int_equal(count, dash ? 1 : 16);
+    }
+}
+
 /* After the horizon an id may be used again (S7): what still leads to the first intent must not find the second. */
 static void an_intent_whose_id_is_taken_is_found_by_its_positions(void **state)
 {
@@ -357,10 +407,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RECORD_TEST(a_record_comes_back_as_it_was),
         RECORD_TEST(a_record_that_is_not_there_contradicts_the_state),
+        RECORD_TEST(a_row_of_another_kind_is_corrupt),
         RECORD_TEST(damaged_records_are_told),
         RECORD_TEST(a_record_without_subjects_is_corrupt),
         RECORD_TEST(a_record_is_found_by_id_and_by_key_of_its_domain_and_agent),
         RECORD_TEST(every_spelling_of_a_uuid_is_an_id_of_its_own),
+        RECORD_TEST(a_uuid_is_packed_when_every_digit_is_one),
         RECORD_TEST(an_intent_whose_id_is_taken_is_found_by_its_positions),
         RECORD_TEST(an_arena_without_room_for_a_record_is_full),
         RECORD_TEST(a_damaged_index_is_told),

@@ -1,7 +1,7 @@
 /* Where a get finds its row, and what spares it the disk: the filter, and rows that were read before. */
 #include "tests/unit/test_store_fixture.h"
 
-/* More keys than the first filter is made for, half of them removed again. */
+/* More keys than the first filter is made for. */
 static void the_filter_is_built_anew_when_it_is_full(void **state)
 {
     struct fixture *fixture = *state;
