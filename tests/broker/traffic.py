@@ -27,7 +27,7 @@ def workload(folder, count, seed, agents=4000):
     """Values of the benchmark's workload; half a per cent of them are repeats."""
     path = os.path.join(str(folder), "workload.ndjson")
     subprocess.run([sys.executable, os.path.join(BENCH, "workload.py"), os.path.join(BENCH, "rules.json"), path, str(count),
-                    str(seed), str(agents)], check=True, timeout=300)
+                    str(seed), str(agents)], check=True, timeout=900)
     with open(path, "rb") as file:
         values = [STAMP.sub(b"}", line) for line in file.read().splitlines()]
     os.remove(path)
