@@ -17,10 +17,9 @@ enum sunder_err sunder_step_start(struct sunder_step *step, const struct sunder_
     step->judge.now_ms = event->at.timestamp_ms;
     struct sunder_str domain = {0};
     if (is_copied(event->kind)) {
-        step->missing = SUNDER_STR("tenant");
         domain = sunder_identifier(event->tenant) ? event->tenant : domain;
     } else {
-        SUNDER_TRY(sunder_domain_of(policy, event, arena, &domain, &step->missing));
+        SUNDER_TRY(sunder_domain_of(policy, event, arena, &domain));
     }
     step->readable = domain.at != NULL;
     return step->readable ? sunder_judge_start(&step->judge, domain) : SUNDER_OK;

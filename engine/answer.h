@@ -9,7 +9,6 @@ struct sunder_step {
     struct sunder_judge judge;
     struct sunder_outputs *out;
     bool readable;             /* tenant and domain are known: stream time counts */
-    struct sunder_str missing; /* else: the attribute that is not there */
 };
 
 /* Reads domain, names and stream time into the step. tenant_only: a copied kind, whose domain is the tenant. */

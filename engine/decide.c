@@ -11,7 +11,7 @@ enum sunder_home_kind sunder_home(const struct sunder_policy *policy, const stru
     if (copied && policy->domain_field_count > 1) {
         return sunder_identifier(event->tenant) ? SUNDER_HOME_EVERY : SUNDER_HOME_UNREADABLE;
     }
-    enum sunder_err err = sunder_domain_of(policy, event, scratch, &domain, NULL);
+    enum sunder_err err = sunder_domain_of(policy, event, scratch, &domain);
     if (err == SUNDER_OK && domain.at != NULL) {
         *ret_partition = (int32_t)(sunder_hash_murmur2(domain) % partitions);
     }
@@ -33,10 +33,15 @@ static enum sunder_err check_form(struct sunder_step *step, bool *ret_dead)
         *ret_dead = false;
         return SUNDER_OK;
     }
-    bool attribute = judge->event->tenant.at != NULL &&
-                     (judge->event->kind == SUNDER_EVENT_OUTCOME || judge->event->kind == SUNDER_EVENT_CASE);
-    return sunder_answer_dead(step, attribute ? SUNDER_STR("domain_missing") : SUNDER_STR("context_missing"),
-        step->missing, SUNDER_STR("an attribute of the domain is absent"));
+    enum sunder_event_kind kind = judge->event->kind;
+    struct sunder_str names[SUNDER_DOMAIN_FIELDS_MAX] = {SUNDER_STR("tenant")}; /* All that a copied kind can lack. */
+    bool of_intent = kind == SUNDER_EVENT_OUTCOME || kind == SUNDER_EVENT_CASE;
+    bool attribute = of_intent && judge->event->tenant.at != NULL;
+    if (attribute || kind == SUNDER_EVENT_OBSERVED) {
+        (void)sunder_domain_missing(judge->state.policy, judge->event, names);
+    }
+    return sunder_answer_dead(step, attribute ? SUNDER_STR("domain_missing") : SUNDER_STR("context_missing"), names[0],
+        SUNDER_STR("an attribute of the domain is absent"));
 }
 
 static enum sunder_err decide_kind(struct sunder_step *step)

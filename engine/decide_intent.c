@@ -247,9 +247,13 @@ enum sunder_err sunder_decide_intent(struct sunder_step *step)
         return stop(step, 1);
     }
     if (!step->readable) {
-        SUNDER_TRY(sunder_judge_deny(judge, 2, SUNDER_STR("context_missing"), step->missing,
-            sunder_text(judge->state.arena, SUNDER_STR("`"), step->missing,
-                SUNDER_STR("` is part of the domain and absent"))));
+        struct sunder_str names[SUNDER_DOMAIN_FIELDS_MAX];
+        uint32_t count = sunder_domain_missing(judge->state.policy, judge->event, names);
+        for (uint32_t i = 0; i < count; i++) {
+            SUNDER_TRY(sunder_judge_deny(judge, 2, SUNDER_STR("context_missing"), names[i],
+                sunder_text(judge->state.arena, SUNDER_STR("`"), names[i],
+                    SUNDER_STR("` is part of the domain and absent"))));
+        }
         return stop(step, 2);
     }
     if (judge->state.view->expect != NULL) {

@@ -12,6 +12,7 @@
 #define SUNDER_PARENTS_MAX 16            /* S16. */
 #define SUNDER_TASK_DUTIES_MAX 64        /* Duties that one task or delegation names. */
 #define SUNDER_TASK_AGENTS_MAX 64        /* Agents that one task names. */
+#define SUNDER_DOMAIN_FIELDS_MAX 6       /* Attributes of an event that a domain may be made of (S2). */
 #define SUNDER_DECIMAL_CHARS_MAX 64      /* Characters of an amount as written; its exponent is within +-64. */
 
 /* Shape of one judgement: an intent beyond these is denied `limit_reached` (stage 7). */

@@ -129,7 +129,7 @@ struct sunder_policy {
     struct sunder_str name;
     struct sunder_digest digest; /* SHA-256 of the policy file's bytes, given by whoever read the file. */
     uint32_t domain_field_count; /* 1 = tenant only. */
-    enum sunder_field domain_fields[6]; /* [0] is SUNDER_FIELD_TENANT; then attributes as written. */
+    enum sunder_field domain_fields[SUNDER_DOMAIN_FIELDS_MAX]; /* [0] is SUNDER_FIELD_TENANT; then attributes as written. */
     int64_t horizon_ms;
     struct sunder_require require;
     bool has_purposes;

@@ -124,10 +124,13 @@ struct sunder_judge {
 /* Reads the domain's names and stream time. `tenant` and domain attributes of the event are readable (sunder_domain_of). */
 SUNDER_MUST_USE enum sunder_err sunder_judge_start(struct sunder_judge *judge, struct sunder_str domain);
 
-/* The text of the event's domain; absent when an attribute of it is missing or no identifier. ret_missing (may be NULL):
- * the name of the first such attribute. Needs the arena only for domains finer than the tenant. */
+/* The text of the event's domain; absent when an attribute of it is missing or no identifier. Needs the arena only for domains finer than the tenant. */
 SUNDER_MUST_USE enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struct sunder_event *event,
-    struct sunder_arena *arena, struct sunder_str *ret_domain, struct sunder_str *ret_missing);
+    struct sunder_arena *arena, struct sunder_str *ret_domain);
+
+/* The names of the domain's attributes that are missing or no identifier, in byte order; returns how many. */
+uint32_t sunder_domain_missing(const struct sunder_policy *policy, const struct sunder_event *event,
+    struct sunder_str ret_names[SUNDER_DOMAIN_FIELDS_MAX]);
 
 /* Adds an engine reason (effect deny). field: static or living in arena or event; may be absent. A repeated (code, field) is
  * added once. SUNDER_ERR_FULL: no room. */

@@ -33,16 +33,13 @@ static struct sunder_str attribute_name(enum sunder_field field)
 }
 
 enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struct sunder_event *event,
-    struct sunder_arena *arena, struct sunder_str *ret_domain, struct sunder_str *ret_missing)
+    struct sunder_arena *arena, struct sunder_str *ret_domain)
 {
     struct sunder_str domain = {0};
     for (uint32_t i = 0; i < policy->domain_field_count; i++) {
         struct sunder_str part = attribute(event, policy->domain_fields[i]);
         if (!sunder_identifier(part)) {
             *ret_domain = (struct sunder_str){0};
-            if (ret_missing != NULL) {
-                *ret_missing = attribute_name(policy->domain_fields[i]);
-            }
             return SUNDER_OK;
         }
         domain = i == 0 ? part : sunder_text(arena, domain, SUNDER_STR("|"), part);
@@ -51,10 +48,27 @@ enum sunder_err sunder_domain_of(const struct sunder_policy *policy, const struc
         }
     }
     *ret_domain = domain;
-    if (ret_missing != NULL) {
-        *ret_missing = (struct sunder_str){0};
-    }
     return SUNDER_OK;
+}
+
+uint32_t sunder_domain_missing(const struct sunder_policy *policy, const struct sunder_event *event,
+    struct sunder_str ret_names[SUNDER_DOMAIN_FIELDS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < policy->domain_field_count; i++) {
+        if (sunder_identifier(attribute(event, policy->domain_fields[i]))) {
+            continue;
+        }
+        struct sunder_str name = attribute_name(policy->domain_fields[i]);
+        uint32_t at = count;
+        while (at > 0 && sunder_str_compare(ret_names[at - 1], name) > 0) {
+            ret_names[at] = ret_names[at - 1];
+            at -= 1;
+        }
+        ret_names[at] = name;
+        count += 1;
+    }
+    return count;
 }
 
 /* Stream time never goes back. */

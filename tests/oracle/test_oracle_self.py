@@ -82,6 +82,7 @@ def test_S2_a_finer_domain_needs_its_attributes(decide):
           (intent("i1", "a", "create", case="C2"), "allow"),
           (intent("i2", "a", "submit", case="C2"), "deny pair@a/C2<i1+user:of-a/C2"),
           (intent("i3", "a", "submit"), "deny context_missing:case"),
+          (intent("i4", "a", "submit", tenant=None), "deny context_missing:case context_missing:tenant"),
           (outcome("i1", "executed"), []),
           (outcome("i1", "executed", case="C1", id_="o2"), "outcome confirmed"))
 
