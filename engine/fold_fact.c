@@ -47,32 +47,63 @@ static enum sunder_err is_closed(const struct work *work, struct sunder_str case
     return SUNDER_OK;
 }
 
-/* A closed case is never looked up again, so its binding can go when room is needed. */
-static enum sunder_err forget_closed(const struct work *work, struct sunder_key_row *row)
+static bool has_case(const struct sunder_record *record, struct sunder_str case_id)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < row->bind_count; i++) {
-        bool closed = false;
-        SUNDER_TRY(is_closed(work, row->binds[i].case_id, &closed));
-        if (!closed) {
-            row->binds[kept] = row->binds[i];
-            kept += 1;
+    for (uint32_t i = 0; i < record->cases.count; i++) {
+        if (sunder_str_equal(record->cases.at[i], case_id)) {
+            return true;
         }
     }
-    row->bind_count = kept;
+    return false;
+}
+
+static enum sunder_err bind_is_closed(
+    const struct work *work, const struct sunder_key_bind *bind, bool *ret_closed)
+{
+    if (bind->seen == SUNDER_BIND_UNSEEN) {
+        return is_closed(work, bind->case_id, ret_closed);
+    }
+    *ret_closed = bind->seen == SUNDER_BIND_CLOSED;
+    return SUNDER_OK;
+}
+
+/* A closed case stays closed, so its binding can go; else every act under a key would read all cases that ever were. An act has the
+ * open cases of its keys among its own, unless its duty does not ask for them (`shared`, `case`): so the first open one that it
+ * lacks ends the search, and such an act reads one row more and not all. `all`: room is needed. */
+static enum sunder_err forget_closed(const struct work *work, struct sunder_key_row *row, bool all)
+{
+    struct sunder_key_bind *kept = SUNDER_ARENA_RAW(work->state->arena, struct sunder_key_bind, row->bind_count);
+    if (kept == NULL) {
+        return SUNDER_ERR_FULL;
+    }
+    uint32_t count = 0;
+    bool looks = true;
+    for (uint32_t i = 0; i < row->bind_count; i++) {
+        bool closed = false;
+        if (looks && (all || !has_case(work->record, row->binds[i].case_id))) {
+            SUNDER_TRY(bind_is_closed(work, &row->binds[i], &closed));
+            looks = all || closed;
+        }
+        if (!closed) {
+            kept[count] = row->binds[i];
+            count += 1;
+        }
+    }
+    row->binds = kept; /* Those that decide has read stay as they are. */
+    row->bind_count = count;
     return SUNDER_OK;
 }
 
 /* Binds or unbinds the fact's cases to an object or task; the key is told that some do not fit. */
 static enum sunder_err bind_cases(const struct work *work, struct sunder_key_row *row)
 {
-    if (work->change == SUNDER_FACT_CONFIRM) {
-        return SUNDER_OK;
+    if (work->change == SUNDER_FACT_CONFIRM || (row->flags & SUNDER_KEY_OVERBOUND) != 0) {
+        return SUNDER_OK; /* Overbound: the bindings are not looked at any more. */
     }
     int delta = work->change == SUNDER_FACT_RELEASE ? -1 : 1;
     bool tight = delta > 0 && row->bind_count + work->record->cases.count > SUNDER_KEY_CASES_MAX;
-    if (tight) {
-        SUNDER_TRY(forget_closed(work, row));
+    if (delta > 0) {
+        SUNDER_TRY(forget_closed(work, row, tight));
     }
     for (uint32_t i = 0; i < work->record->cases.count; i++) {
         bool closed = false;

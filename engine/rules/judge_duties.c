@@ -288,16 +288,18 @@ static void expect_cases(const struct sunder_judge *judge)
     }
 }
 
-/* Every open case that a counting fact bound to the key (S39). */
-static enum sunder_err bound_cases(struct act *act, const struct sunder_judge_keys *keys, struct text_set *lent)
+/* Every open case that a counting fact bound to the key (S39). Which ones are closed is noted for fold. */
+static enum sunder_err bound_cases(struct act *act, struct sunder_judge_keys *keys, struct text_set *lent)
 {
     for (uint32_t k = 0; k < keys->count; k++) {
-        const struct sunder_key_row *row = &keys->at[k].row;
+        struct sunder_key_row *row = &keys->at[k].row;
         uint32_t count = (row->flags & SUNDER_KEY_OVERBOUND) != 0 ? 0 : row->bind_count;
         for (uint32_t b = 0; b < count; b++) {
             const struct sunder_judge_key *bound = NULL;
             SUNDER_TRY(case_row(act, row->binds[b].case_id, &bound));
-            if ((bound->row.flags & SUNDER_KEY_CLOSED) == 0) {
+            bool closed = (bound->row.flags & SUNDER_KEY_CLOSED) != 0;
+            row->binds[b].seen = closed ? SUNDER_BIND_CLOSED : SUNDER_BIND_OPEN;
+            if (!closed) {
                 set_add(lent, row->binds[b].case_id);
             }
         }

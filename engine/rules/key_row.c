@@ -372,7 +372,7 @@ enum sunder_err sunder_key_row_bind(
     if (row->bind_count != 0) {
         memcpy(binds, row->binds, row->bind_count * sizeof *binds);
     }
-    binds[row->bind_count] = (struct sunder_key_bind){case_id, 1};
+    binds[row->bind_count] = (struct sunder_key_bind){.case_id = case_id, .count = 1};
     row->binds = binds;
     row->bind_count += 1;
     return SUNDER_OK;

@@ -43,9 +43,16 @@ struct sunder_key_member {
     uint32_t count;
 };
 
+enum sunder_bind_seen {
+    SUNDER_BIND_UNSEEN,
+    SUNDER_BIND_OPEN,
+    SUNDER_BIND_CLOSED,
+};
+
 struct sunder_key_bind {
     struct sunder_str case_id;
-    uint32_t count; /* Counting facts that bound it. */
+    uint32_t count;             /* Counting facts that bound it. */
+    enum sunder_bind_seen seen; /* What a look at the case's row told decide; not written. */
 };
 
 /* A key row in memory. A key that has no row is all zero with closed == -1. */

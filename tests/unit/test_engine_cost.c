@@ -199,6 +199,73 @@ static void folding_needs_room_for_one_key_at_a_time(void **state)
     }
 }
 
+#define POLICY_CASES                                                                               \
+    HEAD "catalogue:\n"                                                                            \
+         "  - {tool: erp, action: pay, duty: pay}\n"                                               \
+         "  - {tool: erp, action: look, duty: look, shared: true}\n"                               \
+         "rules:\n"                                                                                \
+         "  - {separation: s, duties: [pay, look], per: case}\n"
+
+/* An act on V1 in a case of its own. Gives how many rows were read. */
+static uint64_t act_in_case(const char *action, uint32_t number, const char *more)
+{
+    uint64_t gets = rig->gets;
+    struct sunder_outputs out = rig_intent(rig,
+        rig_text("i%u", number),
+        "bot:1",
+        rig_text("{\"tenant\":\"acme\",\"tool\":\"erp\",\"action\":\"%s\",\"object\":\"V1\","
+                 "\"case\":\"PO-%u\"%s}",
+            action,
+            number,
+            more));
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    return rig->gets - gets;
+}
+
+static void close_case(uint32_t number)
+{
+    (void)rig_send(rig,
+        "outcome",
+        rig_text("o%u", number),
+        "bot:1",
+        rig_text("{\"tenant\":\"acme\",\"intent\":\"i%u\",\"result\":\"executed\"}", number));
+    struct sunder_outputs out = rig_send(rig,
+        "case",
+        rig_text("c%u", number),
+        "closer",
+        rig_text("{\"tenant\":\"acme\",\"case\":\"PO-%u\",\"state\":\"closed\"}", number));
+    assert_false(out.dead_letter);
+}
+
+/* An object and a task that live on while their cases come and go. */
+static void a_closed_case_is_read_once_more_and_never_again(void **state)
+{
+    (void)state;
+    use(POLICY_CASES);
+    uint64_t early = 0;
+    for (uint32_t n = 0; n < 50; n++) {
+        uint64_t gets = act_in_case("pay", n, ",\"task\":\"T1\"");
+        early = n == 2 ? gets : early;
+        assert_true(n <= 2 || gets == early);
+        close_case(n);
+    }
+    assert_int_equal(rig_count_bound(rig, SUNDER_STR("PO-48")), 0);
+    assert_int_equal(rig_count_bound(rig, SUNDER_STR("PO-49")), 2); /* Until the next act. */
+}
+
+/* It does not ask for them. */
+static void a_shared_act_does_not_read_all_cases_of_its_object(void **state)
+{
+    (void)state;
+    use(POLICY_CASES);
+    uint64_t early = 0;
+    for (uint32_t n = 0; n < 50; n++) {
+        uint64_t gets = act_in_case("look", n, "");
+        early = n == 2 ? gets : early;
+        assert_true(n <= 2 || gets == early);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +273,8 @@ int main(void)
         cmocka_unit_test_teardown(what_the_history_answered_is_not_asked_for_again, teardown),
         cmocka_unit_test_teardown(folding_needs_room_for_one_key_at_a_time, teardown),
         cmocka_unit_test_teardown(evaluations_together_have_a_bound_of_their_own, teardown),
+        cmocka_unit_test_teardown(a_closed_case_is_read_once_more_and_never_again, teardown),
+        cmocka_unit_test_teardown(a_shared_act_does_not_read_all_cases_of_its_object, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }

@@ -184,7 +184,10 @@ const struct sunder_policy *rig_policy(const char *yaml)
     assert_int_equal(err, SUNDER_OK);
     struct sunder_policy *policy = NULL;
     err = sunder_policy_compile(
-        &(struct sunder_policy_source){.root = &root, .digest = {.bytes = {7}}}, &arena, &complaints, &policy);
+        &(struct sunder_policy_source){.root = &root, .digest = {.bytes = {7}}},
+        &arena,
+        &complaints,
+        &policy);
     for (uint32_t i = 0; i < complaints.count && err != SUNDER_OK; i++) {
         const struct sunder_complaint *one = &complaints.at[i];
         print_error("%u:%u: %.*s\n", one->line, one->column, (int)one->text.len, one->text.at);
@@ -307,7 +310,26 @@ uint32_t rig_count_rows(struct rig *rig, enum sunder_table table)
     return count;
 }
 
-uint32_t rig_count_wide(struct rig *rig)
+static bool is_wide(const struct sunder_key_row *row, struct sunder_str text)
+{
+    (void)text;
+    return (row->flags & SUNDER_KEY_WIDE) != 0;
+}
+
+static bool is_bound_to(const struct sunder_key_row *row, struct sunder_str text)
+{
+    for (uint32_t i = 0; i < row->bind_count; i++) {
+        if (sunder_str_equal(row->binds[i].case_id, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many key rows have it. */
+static uint32_t count_key_rows(struct rig *rig,
+    bool (*has)(const struct sunder_key_row *row, struct sunder_str text),
+    struct sunder_str text)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < RIG_KEYS_MAX; i++) {
@@ -318,15 +340,25 @@ uint32_t rig_count_wide(struct rig *rig)
         const uint8_t *at = (const uint8_t *)key.at; /* Table, domain and space, big-endian. */
         uint32_t domain = ((uint32_t)at[3] << 8) | at[4];
         uint16_t space = (uint16_t)((at[5] << 8) | at[6]);
-        struct sunder_str text = {key.at + 7, key.len - 7};
+        struct sunder_str name = {key.at + 7, key.len - 7};
         struct sunder_key_row row;
         size_t mark = sunder_arena_mark(&rig->arena);
-        enum sunder_err err = sunder_key_row_get(&rig->state, domain, space, text, &row);
+        enum sunder_err err = sunder_key_row_get(&rig->state, domain, space, name, &row);
         assert_int_equal(err, SUNDER_OK);
-        count += (row.flags & SUNDER_KEY_WIDE) != 0 ? 1 : 0;
+        count += has(&row, text) ? 1 : 0;
         sunder_arena_rewind(&rig->arena, mark);
     }
     return count;
+}
+
+uint32_t rig_count_wide(struct rig *rig)
+{
+    return count_key_rows(rig, is_wide, (struct sunder_str){0});
+}
+
+uint32_t rig_count_bound(struct rig *rig, struct sunder_str case_id)
+{
+    return count_key_rows(rig, is_bound_to, case_id);
 }
 
 struct sunder_str rig_only_key(struct rig *rig, enum sunder_table table)

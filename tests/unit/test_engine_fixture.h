@@ -76,6 +76,8 @@ void rig_assert_same_rows(struct rig *a, struct rig *b);
 uint32_t rig_count_rows(struct rig *rig, enum sunder_table table);
 /* How many keys have become wide. */
 uint32_t rig_count_wide(struct rig *rig);
+/* How many objects and tasks are bound to the case. */
+uint32_t rig_count_bound(struct rig *rig, struct sunder_str case_id);
 /* The only key of a table; the test fails when there are more or none. */
 struct sunder_str rig_only_key(struct rig *rig, enum sunder_table table);
 

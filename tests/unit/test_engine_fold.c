@@ -19,6 +19,7 @@ struct triple {
     uint8_t *again;
     uint32_t verdicts[4];
     uint32_t kinds[SUNDER_RECORD_KIND_COUNT];
+    uint32_t bound; /* Objects and tasks that were bound to a case when it was closed. */
 };
 
 static struct triple triple_of(const struct sunder_policy *policy)
@@ -105,6 +106,9 @@ static void step(struct triple *triple, const struct sunder_event *event)
         const struct sunder_decision *record = &out.records[i];
         triple->verdicts[record->verdict] += 1;
         triple->kinds[record->kind] += 1;
+        if (record->kind == SUNDER_RECORD_CASE && record->case_id.at != NULL) {
+            triple->bound += rig_count_bound(rig, record->case_id);
+        }
         struct sunder_str bytes = encode(triple->to_json, record, triple->bytes);
         fold_decoded(triple, triple->json, bytes, &triple->json->arena);
         bytes = encode(triple->to_protobuf, record, triple->bytes);
@@ -131,6 +135,7 @@ static void state_is_the_fold_of_the_log(const char *yaml)
     /* Otherwise the stream proves little. */
     assert_true(triple.verdicts[SUNDER_VERDICT_ALLOW] > EVENTS / 20);
     assert_true(triple.verdicts[SUNDER_VERDICT_DENY] > EVENTS / 20);
+    assert_true(triple.bound > 0);
     for (uint32_t kind = 0; kind < SUNDER_RECORD_KIND_COUNT; kind++) {
         assert_true(triple.kinds[kind] > 0);
     }
