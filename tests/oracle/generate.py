@@ -434,6 +434,8 @@ class EventMaker:
         self.crowd = crowd
         if self.crowd == "edges":
             weights["delegation"] = 60
+        if self.crowd == "case" and self.closes:
+            weights.update(outcome=25, case=15)
         if not options.having("credentials"):
             self.base["credential"] = 0.0
         self.kinds, self.weights = list(weights), list(weights.values())
@@ -489,11 +491,11 @@ class EventMaker:
     def object(self):
         return OBJECTS[0] if self.hot and self.chance(0.9) else self.rng.choice(OBJECTS)
 
-    def case_id(self):
+    def case_id(self, known=False):
         if self.hot:
             return f"PO-{self.rng.randint(1, 9)}"
         if self.crowd == "case":
-            return f"PO-{self.count}"
+            return f"PO-{self.rng.randint(1, self.count) if known else self.count}"
         wave = self.count // 60 if self.chance(0.9) else 0
         return f"{self.rng.choice(CASES)}{'.' + str(wave) if wave else ''}"
 
@@ -657,7 +659,7 @@ class EventMaker:
         if self.domain == "object" or (self.domain != "case" and self.chance(0.5)):
             data["object"] = rng.choice(OBJECTS)
         else:
-            data["case"] = self.case_id()
+            data["case"] = self.case_id(known=True)
         if self.domain in ("task", "agent"):
             data[self.domain] = rng.choice(TASKS if self.domain == "task" else AGENTS)
         return {"id": self.id("c"), "source": ERP if self.chance(0.85) else rng.choice(AGENTS),
