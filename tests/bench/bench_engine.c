@@ -1,5 +1,6 @@
 /* decide + fold on the finance workload (tests/bench/workload.py), without JSON and without Kafka: what the engine and its store
- * cost. In the same run the bare store repeats the very row operations, which is the limit.
+ * cost. In the same run the bare store repeats the very row operations, which is the limit. What follows from the intents (outcomes,
+ * closed cases) is decided after each batch of them and counted apart.
  *
  * usage: taskset -c 0 bench_engine POLICY [EVENTS [AGENTS [DIRECTORY]]]      (1,000,000  100,000)
  * With DIRECTORY the state lies in LMDB there, flushes included; else in memory. CPU time counts all threads. */
@@ -60,14 +61,21 @@ struct operation {
     uint64_t at;        /* in bytes */
 };
 
-struct trace {
-    struct sunder_view view;
-    struct sunder_rows rows;
-    bool on;
+/* What a number of events has cost. */
+struct cost {
+    uint64_t events;
+    double spent; /* CPU seconds */
     uint64_t gets;
     uint64_t puts;
     uint64_t gets_of[SUNDER_TABLE_END];
     uint64_t puts_of[SUNDER_TABLE_END];
+};
+
+struct trace {
+    struct sunder_view view;
+    struct sunder_rows rows;
+    bool on;
+    struct cost *cost; /* Who pays. */
     struct operation *operations;
     uint64_t count;
     uint64_t max;
@@ -95,8 +103,8 @@ static void note(struct trace *trace, struct sunder_str key, struct sunder_str v
 static enum sunder_err traced_get(void *ctx, struct sunder_str key, struct sunder_str *ret_value)
 {
     struct trace *trace = ctx;
-    trace->gets += 1;
-    trace->gets_of[(uint8_t)key.at[0]] += 1;
+    trace->cost->gets += 1;
+    trace->cost->gets_of[(uint8_t)key.at[0]] += 1;
     if (trace->on) {
         note(trace, key, (struct sunder_str){0}, false);
     }
@@ -112,8 +120,8 @@ static void traced_expect(void *ctx, const struct sunder_str *keys, uint32_t cou
 static enum sunder_err traced_put(void *ctx, struct sunder_str key, struct sunder_str value)
 {
     struct trace *trace = ctx;
-    trace->puts += 1;
-    trace->puts_of[(uint8_t)key.at[0]] += 1;
+    trace->cost->puts += 1;
+    trace->cost->puts_of[(uint8_t)key.at[0]] += 1;
     if (trace->on) {
         note(trace, key, value, true);
     }
@@ -185,73 +193,113 @@ struct run {
     struct sunder_store *store;
     struct trace trace;
     struct sunder_arena step;
+    struct sunder_arena texts; /* Of a batch. */
+    struct sunder_event *events;
+    bool allowed[BATCH];
     uint64_t verdicts[4]; /* by enum sunder_verdict */
+    uint64_t refused;     /* Dead letters. */
+    struct cost intents;
+    struct cost others; /* What follows from them. */
+    struct cost first;  /* Of the first row of the table, */
+    struct cost last;   /* the last, */
+    struct cost before; /* and all before that. */
+    double traced_spent;
+    uint64_t traced;
 };
 
-static void run_batch(struct run *run, const struct sunder_event *events, uint32_t count)
+/* Decides and folds one; gives the verdict. */
+static enum sunder_verdict run_one(struct run *run, const struct sunder_event *event)
 {
     const struct sunder_view view = {&run->trace, traced_get, traced_expect};
     const struct sunder_rows rows = {&run->trace, traced_put, traced_remove};
+    sunder_arena_reset(&run->step);
+    struct sunder_outputs out;
+    check(sunder_decide(run->policy, &view, event, &run->step, &out), "decide", NULL);
+    run->refused += out.dead_letter ? 1 : 0;
+    for (uint32_t r = 0; r < out.count; r++) {
+        check(sunder_fold(run->policy, &view, &rows, &out.records[r], &run->step), "fold", NULL);
+    }
+    if ((event->at.offset & 255) == 0) {
+        tend(run->store, (uint64_t)event->at.offset);
+    }
+    return out.records[0].verdict;
+}
+
+static void run_intents(struct run *run, uint32_t count)
+{
+    run->trace.cost = &run->intents;
+    double start = cpu_seconds();
     for (uint32_t i = 0; i < count; i++) {
-        sunder_arena_reset(&run->step);
-        struct sunder_outputs out;
-        check(sunder_decide(run->policy, &view, &events[i], &run->step, &out), "decide", NULL);
-        run->verdicts[out.records[0].verdict] += 1;
-        for (uint32_t r = 0; r < out.count; r++) {
-            check(
-                sunder_fold(run->policy, &view, &rows, &out.records[r], &run->step), "fold", NULL);
-        }
-        if ((i & 255) == 0) {
-            tend(run->store, (uint64_t)events[i].at.offset);
-        }
+        enum sunder_verdict verdict = run_one(run, &run->events[i]);
+        run->verdicts[verdict] += 1;
+        run->allowed[i] = verdict == SUNDER_VERDICT_ALLOW;
+    }
+    double took = cpu_seconds() - start;
+    run->intents.spent += took;
+    run->intents.events += count;
+    if (run->trace.on) {
+        run->traced_spent += took;
+        run->traced += count;
     }
 }
 
-/* CPU time and decisions since a row of the table was printed. */
-struct progress {
-    uint64_t done;
-    double spent;
-    uint64_t last_done;
-    double last_spent;
-    uint64_t report; /* The next row. */
-    double first_ns; /* Of the first row, and the last. */
-    double last_ns;
-    uint64_t traced;
-    double traced_spent;
-};
-
-static void print_progress(struct progress *progress, const struct trace *trace, uint64_t total)
+static void run_others(struct run *run, uint32_t count)
 {
-    if (progress->done < progress->report && progress->done != total) {
-        return;
+    run->trace.cost = &run->others;
+    run->trace.on = false;
+    double start = cpu_seconds();
+    for (uint32_t i = 0; i < count; i++) {
+        (void)run_one(run, &run->events[i]);
     }
-    double done = (double)progress->done;
-    double ns =
-        (progress->spent - progress->last_spent) * 1e9 / (done - (double)progress->last_done);
+    run->others.spent += cpu_seconds() - start;
+    run->others.events += count;
+}
+
+/* Outcomes of the intents that were allowed take their places; then the cases are closed that have ended. */
+static void run_what_follows(struct run *run, struct workload *w, uint32_t count)
+{
+    uint32_t made = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (run->allowed[i]) {
+            struct sunder_event intent = run->events[i];
+            bench_workload_outcome(w, &run->texts, &intent, &run->events[made]);
+            made += 1;
+        }
+    }
+    run_others(run, made);
+    made = 0;
+    while (made < 2 * BATCH && bench_workload_closing(w, &run->texts, &run->events[made])) {
+        made += 1;
+    }
+    run_others(run, made);
+}
+
+static void print_row(struct run *run)
+{
+    const struct cost *all = &run->intents;
+    struct cost *last = &run->last;
+    *last = (struct cost){.events = all->events - run->before.events,
+        .spent = all->spent - run->before.spent,
+        .gets = all->gets - run->before.gets,
+        .puts = all->puts - run->before.puts};
+    double events = (double)last->events;
     (void)printf("%12lu %14.0f %12.0f %10.1f %10.1f %12.1f\n",
-        progress->done,
-        1e9 / ns,
-        ns,
-        (double)trace->gets / done,
-        (double)trace->puts / done,
+        all->events,
+        events / last->spent,
+        last->spent * 1e9 / events,
+        (double)last->gets / events,
+        (double)last->puts / events,
         (double)anonymous_kib() / 1024.0);
     (void)fflush(stdout);
-    progress->first_ns = progress->first_ns == 0 ? ns : progress->first_ns;
-    progress->last_ns = ns;
-    progress->last_spent = progress->spent;
-    progress->last_done = progress->done;
-    progress->report =
-        progress->report < 1000000 ? progress->report * 10 : progress->report + 1000000;
+    run->first = run->before.events == 0 ? *last : run->first;
+    run->before = *all;
 }
 
-/* Decides `total` events in batches; making them is not counted. The last TRACE_EVENTS are traced. */
-static struct progress run_all(struct run *run, struct workload *w, uint64_t total)
+/* Decides `total` intents in batches, and what follows from them; making events is not counted. The last TRACE_EVENTS are traced. */
+static void run_all(struct run *run, struct workload *w, uint64_t total)
 {
-    struct sunder_arena arena =
-        sunder_arena_of(bench_need(malloc((size_t)32 << 20)), (size_t)32 << 20);
-    struct sunder_event *events = bench_need(calloc(BATCH, sizeof *events));
-    struct progress progress = {.report = 10000};
     uint64_t traced_from = total > TRACE_EVENTS ? total - TRACE_EVENTS : 0;
+    uint64_t report = 10000;
     (void)printf("%12s %14s %12s %10s %10s %12s\n",
         "facts",
         "decisions/s",
@@ -259,27 +307,21 @@ static struct progress run_all(struct run *run, struct workload *w, uint64_t tot
         "gets",
         "puts",
         "anon MiB");
-    while (progress.done < total) {
-        uint32_t count = total - progress.done < BATCH ? (uint32_t)(total - progress.done) : BATCH;
-        sunder_arena_reset(&arena);
+    while (run->intents.events < total) {
+        uint64_t left = total - run->intents.events;
+        uint32_t count = left < BATCH ? (uint32_t)left : BATCH;
+        sunder_arena_reset(&run->texts);
         for (uint32_t i = 0; i < count; i++) {
-            bench_workload_event(w, &arena, &events[i]);
+            bench_workload_intent(w, &run->texts, &run->events[i]);
         }
-        run->trace.on = progress.done >= traced_from;
-        double start = cpu_seconds();
-        run_batch(run, events, count);
-        double took = cpu_seconds() - start;
-        progress.spent += took;
-        if (run->trace.on) {
-            progress.traced_spent += took;
-            progress.traced += count;
+        run->trace.on = run->intents.events >= traced_from;
+        run_intents(run, count);
+        run_what_follows(run, w, count);
+        if (run->intents.events >= report || run->intents.events == total) {
+            print_row(run);
+            report = report < 1000000 ? report * 10 : report + 1000000;
         }
-        progress.done += count;
-        print_progress(&progress, &run->trace, total);
     }
-    free(events);
-    free(arena.memory);
-    return progress;
 }
 
 /* What a node with state on disk pays at last. Gives the CPU time. */
@@ -294,29 +336,44 @@ static double flush_all(struct sunder_store *store, uint64_t serial)
     return cpu_seconds() - start;
 }
 
-static void print_totals(struct run *run, const struct progress *progress)
+static double per_event(uint64_t operations, const struct cost *cost)
 {
-    double total = (double)progress->done;
+    return cost->events == 0 ? 0 : (double)operations / (double)cost->events;
+}
+
+static void print_totals(struct run *run)
+{
+    const struct cost *intents = &run->intents;
+    const struct cost *others = &run->others;
+    double total = (double)intents->events;
     (void)printf("all of it, last flush included: %.0f decisions/s of one core (%.0f ns); allow "
                  "%lu deny %lu\n",
-        total / progress->spent,
-        progress->spent * 1e9 / total,
+        total / intents->spent,
+        intents->spent * 1e9 / total,
         run->verdicts[SUNDER_VERDICT_ALLOW],
         run->verdicts[SUNDER_VERDICT_DENY]);
+    (void)printf("outcomes and closed cases: %lu, of which %lu refused; %.0f ns each\n",
+        others->events,
+        run->refused,
+        others->events == 0 ? 0 : others->spent * 1e9 / (double)others->events);
     for (size_t i = 0; i < sizeof TABLES / sizeof TABLES[0]; i++) {
-        (void)printf("  %-8s %6.2f gets %6.2f puts per decision\n",
+        uint32_t id = TABLES[i].id;
+        (void)printf("  %-10s %6.2f gets %6.2f puts per decision, %6.2f and %6.2f per other\n",
             TABLES[i].name,
-            (double)run->trace.gets_of[TABLES[i].id] / total,
-            (double)run->trace.puts_of[TABLES[i].id] / total);
+            per_event(intents->gets_of[id], intents),
+            per_event(intents->puts_of[id], intents),
+            per_event(others->gets_of[id], others),
+            per_event(others->puts_of[id], others));
     }
     (void)printf("growth: a decision costs %.2f times what it did in the first row\n",
-        progress->last_ns / progress->first_ns);
+        (run->last.spent / (double)run->last.events) /
+            (run->first.spent / (double)run->first.events));
     double bare = repeat_trace(&run->trace);
     (void)printf("limit: the bare store does the row operations of the last %lu decisions in %.0f "
                  "ns each; ratio %.2f\n",
-        progress->traced,
-        bare * 1e9 / (double)progress->traced,
-        progress->traced_spent / bare);
+        run->traced,
+        bare * 1e9 / (double)run->traced,
+        run->traced_spent / bare);
 }
 
 /* An empty store, in memory without a directory, and room for the trace. */
@@ -340,11 +397,16 @@ static void run_create(struct run *run, const char *directory)
     run->trace.operations = bench_need(calloc(run->trace.max, sizeof *run->trace.operations));
     run->trace.bytes = bench_need(malloc(run->trace.size));
     run->step = sunder_arena_of(bench_need(malloc((size_t)8 << 20)), (size_t)8 << 20);
+    run->texts = sunder_arena_of(bench_need(malloc((size_t)32 << 20)), (size_t)32 << 20);
+    /* An intent ends two cases at most. */
+    run->events = bench_need(calloc((size_t)2 * BATCH, sizeof *run->events));
 }
 
 static void run_destroy(struct run *run)
 {
     free(run->step.memory);
+    free(run->texts.memory);
+    free(run->events);
     free(run->trace.operations);
     free(run->trace.bytes);
     sunder_store_destroy(&run->store);
@@ -366,11 +428,11 @@ int main(int argc, char **argv)
     run_create(&run, directory);
     struct workload w;
     bench_workload_create(&w, agents);
-    struct progress progress = run_all(&run, &w, total);
+    run_all(&run, &w, total);
     if (directory != NULL) {
-        progress.spent += flush_all(run.store, w.serial);
+        run.intents.spent += flush_all(run.store, w.serial);
     }
-    print_totals(&run, &progress);
+    print_totals(&run);
     bench_workload_destroy(&w);
     run_destroy(&run);
     sunder_policy_load_destroy(&load);

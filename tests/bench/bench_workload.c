@@ -76,7 +76,17 @@ void *bench_need(void *memory)
     return memory;
 }
 
-static void reopen_slot(struct workload *w, uint32_t slot)
+static void end_case(struct workload *w, uint32_t number, uint32_t principal)
+{
+    if (w->ended_count == w->ended_max) {
+        w->ended_max = 64 + (2 * w->ended_max);
+        w->ended = bench_need(realloc(w->ended, w->ended_max * sizeof *w->ended));
+    }
+    w->ended[w->ended_count] = (struct workload_ended){number, principal};
+    w->ended_count += 1;
+}
+
+static void open_slot(struct workload *w, uint32_t slot)
 {
     w->generation[slot] += 1;
     w->theme[slot][0] = (uint8_t)below(w, LOOKUP);
@@ -110,7 +120,7 @@ void bench_workload_create(struct workload *w, uint32_t agents)
         w->agent_of[other] = swap;
     }
     for (uint32_t i = 0; i < w->slots; i++) {
-        reopen_slot(w, i);
+        open_slot(w, i);
     }
 }
 
@@ -122,6 +132,7 @@ void bench_workload_destroy(struct workload *w)
     free(w->generation);
     free(w->theme);
     free(w->slot_cases);
+    free(w->ended);
 }
 
 static uint32_t pick_agent(struct workload *w)
@@ -179,7 +190,26 @@ static void spend(struct workload *w, struct sunder_arena *arena, struct sunder_
     event->currency = SUNDER_STR("EUR");
 }
 
-void bench_workload_event(
+/* Its place in the log. */
+static void place(struct workload *w, struct sunder_event *event)
+{
+    event->at =
+        (struct sunder_source){SUNDER_STR("sunder.intents"), 0, (int64_t)w->serial, w->now_ms};
+    w->serial += 1;
+}
+
+static void name_domain(struct sunder_arena *arena, uint32_t principal, struct sunder_event *event)
+{
+    event->tenant = print(arena, "t%02lu%s", principal % 50, (uint64_t)(uintptr_t) "");
+    event->principal = print(arena, "p%06lu%s", principal, (uint64_t)(uintptr_t) "");
+}
+
+static struct sunder_str case_name(struct sunder_arena *arena, uint32_t number)
+{
+    return print(arena, "c%07lu%s", number, (uint64_t)(uintptr_t) "");
+}
+
+void bench_workload_intent(
     struct workload *w, struct sunder_arena *arena, struct sunder_event *event)
 {
     memset(event, 0, sizeof *event);
@@ -188,16 +218,16 @@ void bench_workload_event(
     uint32_t slot = principal + (below(w, 2) * w->principals);
     slot = slot < w->slots ? slot : principal;
     if (unit(w) < 0.05) {
-        reopen_slot(w, slot);
+        end_case(w, w->slot_cases[slot][0], principal);
+        end_case(w, w->slot_cases[slot][1], principal);
+        open_slot(w, slot);
     }
     double v = unit(w);
     uint32_t duty = v < 0.62 ? LOOKUP : v < 0.985 ? w->theme[slot][below(w, 2)] : below(w, LOOKUP);
     const char *tool = DUTIES[duty].tools[below(w, DUTIES[duty].count)];
     event->kind = SUNDER_EVENT_INTENT;
     w->now_ms += 1 + below(w, 518);
-    event->at =
-        (struct sunder_source){SUNDER_STR("sunder.intents"), 0, (int64_t)w->serial, w->now_ms};
-    w->serial += 1;
+    place(w, event);
     event->id = uuid(arena, next_random(w), next_random(w));
     for (uint32_t i = 0; i < 4; i++) {
         uint64_t word = next_random(w);
@@ -205,8 +235,7 @@ void bench_workload_event(
     }
     event->agent = print(arena, "spiffe://bank.example/t%02lu/agent/a%07lu", principal % 50, agent);
     event->source = event->agent;
-    event->tenant = print(arena, "t%02lu%s", principal % 50, (uint64_t)(uintptr_t) "");
-    event->principal = print(arena, "p%06lu%s", principal, (uint64_t)(uintptr_t) "");
+    name_domain(arena, principal, event);
     struct sunder_str *chain = bench_need(SUNDER_ARENA_NEW(arena, struct sunder_str, 2));
     chain[0] = print(arena,
         "spiffe://bank.example/t%02lu/agent/a%07lu",
@@ -220,8 +249,7 @@ void bench_workload_event(
     struct sunder_str *object = bench_need(SUNDER_ARENA_NEW(arena, struct sunder_str, 1));
     *object = print(arena, "object/R-%06lu%s", below(w, 1000000), (uint64_t)(uintptr_t) "");
     event->objects = (struct sunder_strs){object, 1};
-    event->case_id =
-        print(arena, "c%07lu%s", w->slot_cases[slot][below(w, 2)], (uint64_t)(uintptr_t) "");
+    event->case_id = case_name(arena, w->slot_cases[slot][below(w, 2)]);
     struct sunder_member *args = bench_need(SUNDER_ARENA_NEW(arena, struct sunder_member, 1));
     double c = unit(w);
     args->name = SUNDER_STR("data_class");
@@ -233,4 +261,44 @@ void bench_workload_event(
     if (DUTIES[duty].money) {
         spend(w, arena, event);
     }
+}
+
+void bench_workload_outcome(struct workload *w,
+    struct sunder_arena *arena,
+    const struct sunder_event *intent,
+    struct sunder_event *event)
+{
+    memset(event, 0, sizeof *event);
+    /* As random as an id has to be; and no intent changes when there are fewer outcomes. */
+    uint64_t random[2];
+    memcpy(random, intent->digest.bytes, sizeof random);
+    event->kind = SUNDER_EVENT_OUTCOME;
+    place(w, event);
+    event->id = uuid(arena, random[0], random[1]);
+    event->source = intent->agent;
+    event->tenant = intent->tenant;
+    event->principal = intent->principal;
+    event->intent = intent->id;
+    event->result = SUNDER_OUTCOME_EXECUTED;
+}
+
+bool bench_workload_closing(
+    struct workload *w, struct sunder_arena *arena, struct sunder_event *event)
+{
+    if (w->ended_count == 0) {
+        return false;
+    }
+    w->ended_count -= 1;
+    const struct workload_ended *ended = &w->ended[w->ended_count];
+    memset(event, 0, sizeof *event);
+    event->kind = SUNDER_EVENT_CASE;
+    place(w, event);
+    event->id = print(arena, "closing-%lu%s", ended->number, (uint64_t)(uintptr_t) "");
+    name_domain(arena, ended->principal, event);
+    event->source = print(arena,
+        "spiffe://bank.example/t%02lu/auditor%s",
+        ended->principal % 50,
+        (uint64_t)(uintptr_t) "");
+    event->case_id = case_name(arena, ended->number);
+    return true;
 }

@@ -1,7 +1,14 @@
-/* The events of tests/bench/workload.py, made in memory. For benchmarks: what fails ends the program. */
+/* The intents of tests/bench/workload.py, made in memory, and what follows from them: an allowed act is done, which its agent reports;
+ * a slot that is opened again has ended its cases, which an auditor closes. For benchmarks: what fails ends the program. */
 #pragma once
 
 #include "engine/model/event.h"
+
+/* A case whose slot went on. */
+struct workload_ended {
+    uint32_t number;
+    uint32_t principal;
+};
 
 struct workload {
     uint64_t random;
@@ -15,6 +22,9 @@ struct workload {
     uint8_t (*theme)[2];
     uint32_t cases;
     uint32_t (*slot_cases)[2];
+    struct workload_ended *ended; /* Not yet closed. */
+    uint32_t ended_count;
+    uint32_t ended_max;
     int64_t now_ms;
     uint64_t serial;
 };
@@ -23,8 +33,18 @@ struct workload {
 void bench_workload_create(struct workload *w, uint32_t agents);
 void bench_workload_destroy(struct workload *w);
 
-/* The next event; its texts live in the arena. */
-void bench_workload_event(
+/* The next intent; its texts live in the arena. The intents are the same whatever becomes of them. */
+void bench_workload_intent(
+    struct workload *w, struct sunder_arena *arena, struct sunder_event *event);
+
+/* The outcome of an intent: its agent did it. */
+void bench_workload_outcome(struct workload *w,
+    struct sunder_arena *arena,
+    const struct sunder_event *intent,
+    struct sunder_event *event);
+
+/* Closes a case that has ended. It is refused while an allowed act of the case awaits its outcome. False: there is none. */
+bool bench_workload_closing(
     struct workload *w, struct sunder_arena *arena, struct sunder_event *event);
 
 /* The memory, or the end of the program. */
