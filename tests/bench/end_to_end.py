@@ -3,10 +3,11 @@
 
 usage: end_to_end.py [--intents N] [--agents A] [--runs R] [--seconds S] [--build DIR] [--delivery fast,strict] [-o table|json]
 
-Drain: N intents of the benchmark's workload lie on 4 partitions; a node and bench_passthrough (which writes records of the size
-that the node's decisions have, with the same guarantees) drain them in turn, R times; the table has the best of each and the
-ratio of their CPU-seconds. The node's start is in its figure, and MiB is its memory at the end, page cache apart. Latency: open loop at 2,000/s for S seconds (0: not at all), the first third
-not counted, from the moment an intent is due to the moment its decision is read.
+Drain: N intents of the benchmark's workload (of A agents) lie on 4 partitions; a node and bench_passthrough (which writes records
+of the size that the node's decisions have, with the same guarantees) drain them in turn, R times; the table has the best of each
+and the ratio of their CPU-seconds. The node's start is in its figure; MiB is memory at the end, page cache apart. Latency: open
+loop at 2,000/s for S seconds (0: none), the first third not counted, from the moment an intent is due to the moment its decision
+is read.
 Exit: 0 done, 1 something was lost or failed, 77 no broker or no build."""
 import argparse
 import json
