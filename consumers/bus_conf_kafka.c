@@ -53,6 +53,9 @@ static const struct setting SETTINGS[] = {
     {"retry.backoff.ms", "20", BIT(BUS_FAST), false},
     {"retry.backoff.ms", "1", BIT(BUS_TXN), true},
     {"transaction.timeout.ms", "30000", BIT(BUS_TXN), false},
+    /* The default of later versions. What waits for an acknowledgement of TCP waits for the broker's next answer: by then it is
+     * done with the request before, and a fetch answers when something comes. */
+    {"socket.nagle.disable", "true", CONSUMERS | PRODUCERS, false},
     {"reconnect.backoff.ms", "50", CONSUMERS | PRODUCERS, false},
     {"reconnect.backoff.max.ms", "1000", CONSUMERS | PRODUCERS, false},
     {"topic.metadata.refresh.interval.ms", "30000", CONSUMERS | PRODUCERS, false},

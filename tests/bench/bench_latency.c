@@ -115,6 +115,8 @@ static rd_kafka_t *open_reader(const char *brokers, const char *topic, const cha
         "false",
         "fetch.wait.max.ms",
         "100",
+        "socket.nagle.disable",
+        "true",
         NULL};
     rd_kafka_t *reader = client(RD_KAFKA_CONSUMER, pairs);
     const struct rd_kafka_metadata *metadata = NULL;
@@ -219,8 +221,15 @@ int main(int argc, char **argv)
     for (unsigned long i = 0; i < bench.count; i++) {
         latency[i] = -1;
     }
-    const char *pairs[] = {
-        "bootstrap.servers", argv[1], "linger.ms", "0", "partitioner", "murmur2_random", NULL};
+    const char *pairs[] = {"bootstrap.servers",
+        argv[1],
+        "linger.ms",
+        "0",
+        "partitioner",
+        "murmur2_random",
+        "socket.nagle.disable",
+        "true",
+        NULL};
     bench.producer = client(RD_KAFKA_PRODUCER, pairs);
     bench.topic = rd_kafka_topic_new(bench.producer, argv[2], NULL);
     rd_kafka_t *reader = open_reader(argv[1], argv[3], argv[7]);

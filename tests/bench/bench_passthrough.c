@@ -104,6 +104,8 @@ static void open_clients(
         "16384",
         "check.crcs",
         "true",
+        "socket.nagle.disable",
+        "true",
         NULL};
     const char *fast[] = {"bootstrap.servers",
         brokers,
@@ -113,6 +115,8 @@ static void open_clients(
         "1",
         "queue.buffering.max.messages",
         "200000",
+        "socket.nagle.disable",
+        "true",
         NULL};
     const char *txn[] = {"bootstrap.servers",
         brokers,
@@ -124,6 +128,8 @@ static void open_clients(
         "1",
         "queue.buffering.max.messages",
         "200000",
+        "socket.nagle.disable",
+        "true",
         NULL};
     bench->consumer = client(RD_KAFKA_CONSUMER, consumer, bench);
     bench->txn = client(RD_KAFKA_PRODUCER, txn, bench);
