@@ -11,6 +11,8 @@
 
 #include "engine/base/must.h"
 
+#define MARKERS_MS 1 /* What a broker takes at least to write them. */
+
 static bool owns(const struct sunder_bus *bus, int32_t partition)
 {
     return partition >= 0 && (uint32_t)partition < bus->counts[SUNDER_BUS_INTENTS] &&
@@ -325,10 +327,15 @@ static void consumer_error(struct sunder_bus *bus, const rd_kafka_message_t *mes
         rd_kafka_message_errstr(message));
 }
 
+/* A transaction right after another one waits for the markers of that one, 1 to 2 ms, in which its request is refused and
+ * repeated. That long records may still join this batch: unlike the other calls this one waits until the batch is full. */
 static void take_ready(struct sunder_bus *bus, int wait_ms)
 {
     rd_kafka_message_t **batch = bus->batch;
-    ssize_t count = rd_kafka_consume_batch_queue(bus->ready, 0, batch, SUNDER_BUS_BATCH_MAX);
+    int gather_ms = bus->committed ? MARKERS_MS : 0;
+    bus->committed = false;
+    ssize_t count =
+        rd_kafka_consume_batch_queue(bus->ready, gather_ms, batch, SUNDER_BUS_BATCH_MAX);
     if (count <= 0 && wait_ms > 0) {
         count = 0;
         rd_kafka_message_t *first = rd_kafka_consume_queue(bus->ready, wait_ms);

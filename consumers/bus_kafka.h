@@ -102,6 +102,7 @@ struct sunder_bus {
     bool closing; /* No more complaints about the group. */
     bool muted;   /* No more calls of the handler. */
     bool in_batch;
+    bool committed; /* A batch just now: its markers are being written. */
     bool refused; /* A delivery of this batch was refused for good. */
 
     pthread_mutex_t lock;

@@ -219,6 +219,7 @@ void bus_offset_add(struct sunder_bus *bus,
 static enum sunder_err batch_error(struct sunder_bus *bus, enum bus_txn outcome)
 {
     bus->in_batch = false;
+    bus->committed = outcome == BUS_TXN_DONE;
     switch (outcome) {
     case BUS_TXN_DONE:
         return SUNDER_OK;
