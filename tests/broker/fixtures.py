@@ -74,8 +74,9 @@ class Sunder:
 
     def settled(self, intents):
         """Whether the group's progress is past every record of the intents topic; reads it on."""
-        intents.to_end()
+        # In this order: what progress after the reading forwards to another partition would not be among the records.
         done = self.broker.committed(self.group, self.partitions)
+        intents.to_end()
         return all(not records or done[number] > records[-1].offset for number, records in enumerate(intents.records))
 
     def close(self):
