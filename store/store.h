@@ -59,7 +59,7 @@ struct sunder_store_table {
  * format              version of the caller's row layouts
  * start_empty         throws away what the directory holds, whatever its identity
  * memory_bytes        memory table: rows and index; a table may grow to four times this before put says FULL.
- *                     Default 32 MiB, at least 64 KiB. Kind memory: the bound of the only table, default 16 GiB
+ *                     Default 48 MiB, at least 64 KiB. Kind memory: the bound of the only table, default 16 GiB
  * map_bytes_start     LMDB's file at first (preallocated), default 64 MiB
  * map_bytes_max       bound of that file, default 64 GiB
  * flush_inline        acknowledge writes in the caller's thread: no thread is started

@@ -11,8 +11,8 @@
 #include "store/walk.h"
 #include "store/worker.h"
 
-/* Two tables of it, a filter and LMDB's own lists stay well under 100 MiB at a million identities. */
-#define MEMORY_BYTES_DEFAULT ((uint64_t)32 * 1024 * 1024)
+/* What a node has for all its partitions together: two tables of it, a filter and lists take 140 MiB at a million identities. */
+#define MEMORY_BYTES_DEFAULT ((uint64_t)48 * 1024 * 1024)
 #define TABLE_GROWTH 4u /* As store.c checks. */
 /* A row that was read and is not larger is kept in memory until the next flush but one: names are read again and again. */
 #define KEEP_BYTES_MAX 32u
