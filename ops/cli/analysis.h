@@ -44,7 +44,7 @@ enum sunder_unseen {
     SUNDER_UNSEEN_COUNT
 };
 
-/* names  of rules, or tool/action of entries; empty where there are none to tell. one, many, text: static. */
+/* names  of rules, duties of entries, what scopes match; empty where there are none to tell. one, many, text: static. */
 struct sunder_analysis_unseen {
     const char *kind;
     const char *one;
