@@ -290,6 +290,7 @@ enum sunder_err sunder_answer_reasons(const struct sunder_step *step,
         return SUNDER_ERR_FULL;
     }
     for (uint32_t i = 0; list != NULL; list = list->next, i++) {
+        SUNDER_MUST(i < count);
         reasons[i] = list->reason;
     }
     *ret_reasons = reasons;

@@ -128,7 +128,11 @@ static enum sunder_err answer_copy(struct sunder_step *step, const struct sunder
  * told is a matter of stage 6, which was not reached. */
 static enum sunder_err know_keys(struct sunder_judge *judge)
 {
-    struct sunder_judge before = *judge;
+    const struct sunder_judge before = *judge;
+    judge->reasons = NULL; /* Into lists of their own: the others would be changed inside. */
+    judge->reason_count = 0;
+    judge->shadow = NULL;
+    judge->shadow_count = 0;
     SUNDER_TRY(sunder_judge_candidates(judge));
     judge->reasons = before.reasons;
     judge->reason_count = before.reason_count;

@@ -272,6 +272,23 @@ static void a_converted_amount_stays_in_range(void **state)
     allows("submit", ",\"amount\":\"4500000000000\",\"currency\":\"GBP\"");
 }
 
+/* Its keys are found all the same, since it may be done without leave (S8); that one is missing belongs to stage 6. */
+static void what_is_denied_before_stage_6_tells_nothing_of_it(void **state)
+{
+    (void)state;
+    use(HEAD "catalogue:\n"
+             "  - {tool: erp, action: submit, duty: submit, object: args.o}\n"
+             "rules:\n"
+             "  - {limit: a, count: true, per: args.a, max: 9}\n"
+             "  - {limit: b, count: true, per: args.b, max: 9, mode: shadow}\n");
+    denies("submit", ",\"args\":{\"o\":\"a b\"}", "bad_identifier:object");
+    struct sunder_outputs out = by("bot:1", "submit", ",\"args\":{\"o\":\"a b\",\"a\":\"k\"}");
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "bad_identifier:object");
+    assert_int_equal(out.records[0].shadow_count, 0);
+    assert_int_equal(out.records[0].rule_key_count, 1);
+    denies("submit", ",\"args\":{\"o\":\"x\"}", "context_missing:a:args.a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +303,7 @@ int main(void)
         cmocka_unit_test_teardown(what_does_not_fit_in_a_scope_saturates_its_keys, teardown),
         cmocka_unit_test_teardown(amounts_are_added_up_in_one_currency, teardown),
         cmocka_unit_test_teardown(a_converted_amount_stays_in_range, teardown),
+        cmocka_unit_test_teardown(what_is_denied_before_stage_6_tells_nothing_of_it, teardown),
     };
     return cmocka_run_group_tests(tests, test_group_setup, NULL);
 }
