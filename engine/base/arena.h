@@ -9,6 +9,24 @@
 #include "engine/base/err.h"
 #include "engine/base/must.h"
 
+/* Bytes that nobody has: in a build with AddressSanitizer it tells who reads them all the same. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SUNDER_ARENA_WATCHED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUNDER_ARENA_WATCHED
+#endif
+#endif
+#ifdef SUNDER_ARENA_WATCHED
+void __asan_poison_memory_region(const volatile void *at, size_t size);
+void __asan_unpoison_memory_region(const volatile void *at, size_t size);
+#define SUNDER_ARENA_GIVE(at, size) __asan_unpoison_memory_region((at), (size))
+#define SUNDER_ARENA_TAKE(at, size) __asan_poison_memory_region((at), (size))
+#else
+#define SUNDER_ARENA_GIVE(at, size) (void)0
+#define SUNDER_ARENA_TAKE(at, size) (void)0
+#endif
+
 /* memory    borrowed from the owner, who frees it after the last use of the arena
  * size      bytes of memory
  * used      bytes handed out
@@ -35,6 +53,7 @@ static inline void *sunder_arena_alloc_raw(struct sunder_arena *arena, size_t si
         return NULL;
     }
     arena->used = start + size;
+    SUNDER_ARENA_GIVE(arena->memory + start, size);
     arena->used_max = arena->used > arena->used_max ? arena->used : arena->used_max;
     return arena->memory + start;
 }

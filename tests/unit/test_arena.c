@@ -2,6 +2,10 @@
 
 #include "tests/support/test.h"
 
+#ifdef SUNDER_ARENA_WATCHED
+#include <sanitizer/asan_interface.h>
+#endif
+
 static void alloc_gives_zeroed_bytes_at_the_alignment_asked(void **state)
 {
     (void)state;
@@ -73,6 +77,10 @@ static void rewind_frees_what_came_after_the_mark_and_no_more(void **state)
 
     sunder_arena_rewind(&arena, mark);
 
+#ifdef SUNDER_ARENA_WATCHED
+    assert_false(__asan_address_is_poisoned(kept));
+    assert_true(__asan_address_is_poisoned(freed));
+#endif
     assert_int_equal(*kept, 7);
     assert_ptr_equal(sunder_arena_alloc(&arena, 56, 1), freed);
 }
