@@ -88,9 +88,12 @@ static enum sunder_err fold_all(const struct sunder_outputs *out, struct sunder_
 /* An observed act counts even when its rules find no room, and says so. */
 static bool tells_no_room(const struct sunder_outputs *out)
 {
+    if (out->count != 1) {
+        return false; /* A dead letter of no domain has no record at all. */
+    }
     const struct sunder_decision *record = &out->records[0];
     uint32_t last = record->finding_count;
-    return out->count == 1 && record->kind == SUNDER_RECORD_OBSERVED && last != 0 &&
+    return record->kind == SUNDER_RECORD_OBSERVED && last != 0 &&
            sunder_str_equal(record->findings[last - 1].code, SUNDER_STR("limit_reached")) &&
            sunder_str_equal(record->findings[last - 1].field, SUNDER_STR("rules"));
 }
