@@ -10,23 +10,11 @@
 #define ROWS_FORMAT 4u /* Version of all row layouts and of the mark. */
 #define MARK_VERSION 1u
 
-/* Names of the store's databases; an id never changes its meaning. */
 static const struct sunder_store_table TABLES[] = {
-    {.id = SUNDER_TABLE_COUNTER, .name = "counter"},
-    {.id = SUNDER_TABLE_NAME, .name = "name"},
-    {.id = SUNDER_TABLE_INTENT, .name = "intent"},
-    {.id = SUNDER_TABLE_RECORD, .name = "record", .known = true}, /* Positions come from rows. */
-    {.id = SUNDER_TABLE_RETRY, .name = "retry"},
-    {.id = SUNDER_TABLE_COPY, .name = "copy"},
-    {.id = SUNDER_TABLE_EDGES, .name = "edges"},
-    {.id = SUNDER_TABLE_TASK, .name = "task"},
-    {.id = SUNDER_TABLE_KEY, .name = "key"},
-    {.id = SUNDER_TABLE_SERIES, .name = "series"},
-    {.id = SUNDER_TABLE_MEMBER, .name = "member"},
-    {.id = SUNDER_TABLE_LABEL, .name = "label"},
-    {.id = SUNDER_TABLE_CREDENTIAL, .name = "credential"},
+#define STORE_TABLE(table, database, is_known) {SUNDER_TABLE_##table, database, is_known},
+    SUNDER_TABLE_LIST(STORE_TABLE)
+#undef STORE_TABLE
 };
-_Static_assert(sizeof TABLES / sizeof TABLES[0] == SUNDER_TABLE_END - 1, "every table has a name");
 
 /* The mark: version, next source, next decision, next seq, hash-chain head. */
 

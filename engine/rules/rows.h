@@ -26,21 +26,29 @@
 #include "engine/policy/policy.h"
 #include "engine/view.h"
 
+/* X(table, its database in a store, whether its rows are looked up only when they are there: positions come from rows). A table's id
+ * is its place here, from 1, and never changes its meaning. */
+#define SUNDER_TABLE_LIST(X)                                                                       \
+    X(COUNTER, "counter", false)                                                                   \
+    X(NAME, "name", false)                                                                         \
+    X(INTENT, "intent", false)                                                                     \
+    X(RECORD, "record", true)                                                                      \
+    X(RETRY, "retry", false)                                                                       \
+    X(COPY, "copy", false)                                                                         \
+    X(EDGES, "edges", false)                                                                       \
+    X(TASK, "task", false)                                                                         \
+    X(KEY, "key", false)                                                                           \
+    X(SERIES, "series", false)                                                                     \
+    X(MEMBER, "member", false)                                                                     \
+    X(LABEL, "label", false)                                                                       \
+    X(CREDENTIAL, "credential", false)
+
 enum sunder_table {
-    SUNDER_TABLE_COUNTER = 1,
-    SUNDER_TABLE_NAME,
-    SUNDER_TABLE_INTENT,
-    SUNDER_TABLE_RECORD,
-    SUNDER_TABLE_RETRY,
-    SUNDER_TABLE_COPY,
-    SUNDER_TABLE_EDGES,
-    SUNDER_TABLE_TASK,
-    SUNDER_TABLE_KEY,
-    SUNDER_TABLE_SERIES,
-    SUNDER_TABLE_MEMBER,
-    SUNDER_TABLE_LABEL,
-    SUNDER_TABLE_CREDENTIAL,
-    SUNDER_TABLE_END,
+    SUNDER_TABLE_NONE,
+#define TABLE_ID(table, database, known) SUNDER_TABLE_##table,
+    SUNDER_TABLE_LIST(TABLE_ID)
+#undef TABLE_ID
+        SUNDER_TABLE_END,
 };
 
 /* A key under construction; `bytes` is enough for every key there is. */
