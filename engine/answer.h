@@ -8,7 +8,7 @@
 struct sunder_step {
     struct sunder_judge judge;
     struct sunder_outputs *out;
-    bool readable;             /* tenant and domain are known: stream time counts */
+    bool readable; /* tenant and domain are known: stream time counts */
 };
 
 /* Reads domain, names and stream time into the step. tenant_only: a copied kind, whose domain is the tenant. */
