@@ -17,6 +17,8 @@ struct sunder_expr_guard {
 /* In source order; NULL and 0 when there are none. */
 const struct sunder_expr_guard *sunder_expr_guards(
     const struct sunder_expr *expr, uint32_t *ret_count);
+/* Whether one of its values fits this value of its field, which is present. */
+bool sunder_expr_guard_fits(const struct sunder_expr_guard *guard, struct sunder_str value);
 
 /* A part of the worst case.
  *   units  of its own, loops around it counted
