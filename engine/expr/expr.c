@@ -121,6 +121,17 @@ const struct sunder_expr_guard *sunder_expr_guards(
     return expr->of.guards.at;
 }
 
+bool sunder_expr_guard_fits(const struct sunder_expr_guard *guard, struct sunder_str value)
+{
+    for (uint32_t i = 0; i < guard->count; i++) {
+        if (guard->prefix ? sunder_str_starts_with(value, guard->values[i])
+                          : sunder_str_equal(value, guard->values[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct sunder_expr_cost *sunder_expr_cost(const struct sunder_expr *expr)
 {
     return &expr->of.cost;

@@ -207,12 +207,7 @@ static bool looks_at(const struct policy_compile *c,
     const struct sunder_expr_guard *guards = sunder_expr_guards(rule->when, &count);
     struct sunder_str duty = c->duties[entry->duty.value];
     for (uint32_t g = 0; g < count; g++) {
-        bool holds = guards[g].field != SUNDER_FIELD_DUTY;
-        for (uint32_t i = 0; i < guards[g].count && !holds; i++) {
-            holds = guards[g].prefix ? sunder_str_starts_with(duty, guards[g].values[i])
-                                     : sunder_str_equal(duty, guards[g].values[i]);
-        }
-        if (!holds) {
+        if (guards[g].field == SUNDER_FIELD_DUTY && !sunder_expr_guard_fits(&guards[g], duty)) {
             return false;
         }
     }

@@ -86,12 +86,7 @@ static bool passes_over(const struct policy_compile *c,
     const struct sunder_expr_guard *guards = sunder_expr_guards(rule->when, &count);
     for (uint32_t g = 0; g < count; g++) {
         struct sunder_str value = fixed(c, entry, guards[g].field);
-        bool may = sunder_str_absent(value);
-        for (uint32_t i = 0; i < guards[g].count && !may; i++) {
-            may = guards[g].prefix ? sunder_str_starts_with(value, guards[g].values[i])
-                                   : sunder_str_equal(value, guards[g].values[i]);
-        }
-        if (!may) {
+        if (!sunder_str_absent(value) && !sunder_expr_guard_fits(&guards[g], value)) {
             return true;
         }
     }
