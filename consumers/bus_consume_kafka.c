@@ -8,10 +8,11 @@
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/must.h"
 
-#define MARKERS_MS 1 /* What a broker takes at least to write them. */
+#define MARKERS_NS 1000000 /* What a broker takes at least to write them. */
 
 static bool owns(const struct sunder_bus *bus, int32_t partition)
 {
@@ -71,20 +72,27 @@ static void drop_foreign(struct sunder_bus *bus)
     bus->carry.count = kept;
 }
 
+/* Takes what is in `ready` now, one by one. The library's call for many must not be used here: when a rebalance begins it
+ * throws away, for good, what it has taken but not yet returned, of the partitions that stay as well. */
+static uint32_t pop_ready(struct sunder_bus *bus, rd_kafka_message_t **at, uint32_t max)
+{
+    uint32_t count = 0;
+    while (count < max && (at[count] = rd_kafka_consume_queue(bus->ready, 0)) != NULL) {
+        count++;
+    }
+    return count;
+}
+
 /* Empties `ready` into the carry. After a gate closed nothing of its partition can come into `ready` any more, so what a
  * later owner epoch gets from there is never stale. */
 static void drain_ready(struct sunder_bus *bus)
 {
-    rd_kafka_message_t *some[256];
-    ssize_t count = 0;
-    while ((count = rd_kafka_consume_batch_queue(
-                bus->ready, 0, some, sizeof some / sizeof some[0])) > 0) {
-        for (ssize_t i = 0; i < count; i++) {
-            if (some[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-                carry_add(bus, some[i]);
-            } else {
-                rd_kafka_message_destroy(some[i]);
-            }
+    rd_kafka_message_t *one = NULL;
+    while (pop_ready(bus, &one, 1) == 1) {
+        if (one->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            carry_add(bus, one);
+        } else {
+            rd_kafka_message_destroy(one);
         }
     }
 }
@@ -328,25 +336,22 @@ static void consumer_error(struct sunder_bus *bus, const rd_kafka_message_t *mes
 }
 
 /* A transaction right after another one waits for the markers of that one, 1 to 2 ms, in which its request is refused and
- * repeated. That long records may still join this batch: unlike the other calls this one waits until the batch is full. */
+ * repeated. That long records may still join this batch, unless it is full. */
 static void take_ready(struct sunder_bus *bus, int wait_ms)
 {
     rd_kafka_message_t **batch = bus->batch;
-    int gather_ms = bus->committed ? MARKERS_MS : 0;
-    bus->committed = false;
-    ssize_t count =
-        rd_kafka_consume_batch_queue(bus->ready, gather_ms, batch, SUNDER_BUS_BATCH_MAX);
-    if (count <= 0 && wait_ms > 0) {
-        count = 0;
-        rd_kafka_message_t *first = rd_kafka_consume_queue(bus->ready, wait_ms);
-        if (first != NULL) {
-            batch[0] = first;
-            ssize_t more =
-                rd_kafka_consume_batch_queue(bus->ready, 0, batch + 1, SUNDER_BUS_BATCH_MAX - 1);
-            count = 1 + (more > 0 ? more : 0);
-        }
+    uint32_t count = pop_ready(bus, batch, SUNDER_BUS_BATCH_MAX);
+    if (bus->committed && count < SUNDER_BUS_BATCH_MAX) {
+        struct timespec markers = {.tv_nsec = MARKERS_NS};
+        (void)nanosleep(&markers, NULL);
+        count += pop_ready(bus, batch + count, SUNDER_BUS_BATCH_MAX - count);
     }
-    for (ssize_t i = 0; i < count; i++) {
+    bus->committed = false;
+    if (count == 0 && wait_ms > 0 &&
+        (batch[0] = rd_kafka_consume_queue(bus->ready, wait_ms)) != NULL) {
+        count = 1 + pop_ready(bus, batch + 1, SUNDER_BUS_BATCH_MAX - 1);
+    }
+    for (uint32_t i = 0; i < count; i++) {
         rd_kafka_message_t *message = batch[i];
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             consumer_error(bus, message);

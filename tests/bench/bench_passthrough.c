@@ -186,10 +186,13 @@ static unsigned long pass(struct bench *bench, rd_kafka_queue_t *queue, rd_kafka
         return 0;
     }
     batch[0] = first;
-    ssize_t more = rd_kafka_consume_batch_queue(queue, 0, batch + 1, BATCH - 1);
-    ssize_t count = 1 + (more > 0 ? more : 0);
+    unsigned count = 1;
+    /* One by one, as a node must: the call for many loses records when a rebalance begins. */
+    while (count < BATCH && (batch[count] = rd_kafka_consume_queue(queue, 0)) != NULL) {
+        count++;
+    }
     unsigned long passed = 0;
-    for (ssize_t i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR && batch[i]->partition < PARTITIONS_MAX) {
             bench->next[batch[i]->partition] = batch[i]->offset + 1;
         }
@@ -197,7 +200,7 @@ static unsigned long pass(struct bench *bench, rd_kafka_queue_t *queue, rd_kafka
     if (bench->strict) {
         begin(bench);
     }
-    for (ssize_t i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             write_one(bench, batch[i]);
             passed++;

@@ -93,4 +93,7 @@ def check_each_once(stream, effective):
                  for _, value in stream.records[:stream.sent]}
     first = collections.Counter(name for name, records in effective.decisions().items() for one in records
                                 if not one.get("duplicate"))
-    assert set(first) == published and set(first.values()) == {1}
+    assert not published - set(first), f"without a decision: {sorted(published - set(first))}"
+    assert not set(first) - published, f"decided, but never published: {sorted(set(first) - published)}"
+    twice = sorted(name for name, count in first.items() if count > 1)
+    assert not twice, f"decided twice as if new: {twice}"

@@ -46,6 +46,24 @@ def test_a_node_joins_and_the_first_one_leaves_without_a_long_gap(sunder, stream
 
 
 @pytest.mark.parametrize("delivery", ["fast", "strict"])
+def test_partitions_that_stay_lose_nothing_while_others_come_and_go(sunder, stream, tmp_path, delivery):
+    """Each rebalance makes the client drop what it has fetched, of the partitions that stay too: they must come again."""
+    decisions = sunder.decisions(committed=delivery == "strict")
+    settings = {"policy": BENCH, "delivery": delivery, "membership": "dynamic"}
+    first = sunder.node("n1", **settings).start()
+    serve([first], 4)
+    second = sunder.node("n2", **settings)
+    for _ in range(4):
+        second.start()
+        wait_for(lambda: second.serving() == 2 and first.serving() == 2, 40, "two partitions each", step=decisions.poll)
+        more(sunder, decisions, 20)
+        assert second.term()[0] == 0
+        serve([first], 4)
+        more(sunder, decisions, 20)
+    finish(sunder, stream, tmp_path)
+
+
+@pytest.mark.parametrize("delivery", ["fast", "strict"])
 def test_a_zombie_contradicts_nothing(sunder, stream, tmp_path, delivery):
     decisions = sunder.decisions(committed=delivery == "strict")
     settings = {"policy": BENCH, "delivery": delivery}
