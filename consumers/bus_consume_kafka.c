@@ -211,6 +211,7 @@ static void rebalance_cb(rd_kafka_t *consumer,
 {
     struct sunder_bus *bus = opaque;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        bus->assigned = true;
         on_assigned(bus, list);
         answer(bus, consumer, list, true);
         call_handler(bus, list, true, false);

@@ -11,6 +11,7 @@
 #include "consumers/clock.h"
 #include "engine/base/must.h"
 
+#define DESTROY_MENDED_VERSION 0x02030000
 #define CLOSE_MS 5000
 
 /* What the library will use of a property, ours and the operator's together. */
@@ -162,7 +163,11 @@ static void destroy_consumer(struct sunder_bus *bus)
     if (bus->ready != NULL) {
         rd_kafka_queue_destroy(bus->ready);
     }
-    rd_kafka_destroy_flags(bus->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    /* Between join and first assignment these versions abort the process (librdkafka #4312): then the consumer, which has left the
+     * group, is given up as it is. */
+    if (bus->assigned || rd_kafka_version() >= DESTROY_MENDED_VERSION) {
+        rd_kafka_destroy_flags(bus->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
     bus->consumer = NULL;
 }
 

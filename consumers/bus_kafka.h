@@ -99,11 +99,12 @@ struct sunder_bus {
     struct rd_kafka_message_s **tail_batch;
     uint32_t tail_count;
     struct sunder_bus_record *tail_records;
-    bool closing; /* No more complaints about the group. */
-    bool muted;   /* No more calls of the handler. */
+    bool assigned; /* The group gave the consumer an assignment, be it empty, at least once. */
+    bool closing;  /* No more complaints about the group. */
+    bool muted;    /* No more calls of the handler. */
     bool in_batch;
     bool committed; /* A batch just now: its markers are being written. */
-    bool refused; /* A delivery of this batch was refused for good. */
+    bool refused;   /* A delivery of this batch was refused for good. */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -41,14 +41,19 @@ class Stream(threading.Thread):
         assert self.producer.flush(30) == 0
 
 
-@pytest.fixture
-def stream(sunder, tmp_path):
+def start(sunder, folder, count):
+    """Fresh topics of four partitions, and so many intents on their way to them."""
     sunder.topics(4)
     print(f"seed {SEED} (SUNDER_REBALANCE_SEED)")
-    traffic = mixed(tmp_path, 20000, SEED, 4)
-    records = [one for one in traffic.records if b'"type":"dev.sunder.intent.v1"' in one[1]]
-    stream = Stream(sunder, records)
+    traffic = mixed(folder, count, SEED, 4)
+    stream = Stream(sunder, [one for one in traffic.records if b'"type":"dev.sunder.intent.v1"' in one[1]])
     stream.start()
+    return stream
+
+
+@pytest.fixture
+def stream(sunder, tmp_path):
+    stream = start(sunder, tmp_path, 20000)
     yield stream
     stream.stop()
 
