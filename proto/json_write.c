@@ -36,20 +36,6 @@ static const char ESCAPES[256] = {['"'] = '"',
     [30] = 'u',
     [31] = 'u'};
 
-/* Eight bytes at once (after "Hacker's Delight", zero bytes of a word): not zero when one of them is a quote, a backslash or
- * below 0x20. Bytes of 0x80 and more are taken out of each test by its last factor. */
-static inline uint64_t needs_escape8(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t highs = ones << 7;
-    uint64_t quote = word ^ (ones * '"');
-    uint64_t backslash = word ^ (ones * '\\');
-    uint64_t hit = (quote - ones) & ~quote;
-    hit |= (backslash - ones) & ~backslash;
-    hit |= (word - (ones * 0x20)) & ~word;
-    return hit & highs;
-}
-
 static bool copy_short(char *to, const char *at, uint32_t len)
 {
     if (len >= 4) {
@@ -59,7 +45,7 @@ static bool copy_short(char *to, const char *at, uint32_t len)
         memcpy(&tail, at + (len - 4), 4);
         memcpy(to, &head, 4);
         memcpy(to + (len - 4), &tail, 4);
-        return needs_escape8(((uint64_t)tail << 32) | head) == 0;
+        return sunder_json_special8(((uint64_t)tail << 32) | head) == 0;
     }
     int escapes = 0;
     for (uint32_t i = 0; i < len; i++) {
@@ -84,10 +70,10 @@ static inline bool copy_plain(char *to, const char *at, uint32_t len)
         return copy_short(to, at, len);
     }
     uint64_t last = load8(at + (len - 8));
-    uint64_t hit = needs_escape8(last);
+    uint64_t hit = sunder_json_special8(last);
     for (uint32_t i = 0; i + 8 < len; i += 8) {
         uint64_t word = load8(at + i);
-        hit |= needs_escape8(word);
+        hit |= sunder_json_special8(word);
         memcpy(to + i, &word, sizeof(word));
     }
     memcpy(to + (len - 8), &last, sizeof(last));

@@ -33,3 +33,18 @@ void sunder_json_put_string(struct sunder_json_out *out, struct sunder_str str);
 
 void sunder_json_put_u64(struct sunder_json_out *out, uint64_t value);
 void sunder_json_put_i64(struct sunder_json_out *out, int64_t value);
+
+/* Eight bytes at once (after "Hacker's Delight", zero bytes of a word): not zero when one of them is a quote, a backslash or
+ * below 0x20, and then the lowest bit set is that byte's highest: a borrow reaches only bytes above one that is such a byte. Bytes
+ * of 0x80 and more are taken out of each test by its last factor. */
+static inline uint64_t sunder_json_special8(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones << 7;
+    uint64_t quote = word ^ (ones * '"');
+    uint64_t backslash = word ^ (ones * '\\');
+    uint64_t hit = (quote - ones) & ~quote;
+    hit |= (backslash - ones) & ~backslash;
+    hit |= (word - (ones * 0x20)) & ~word;
+    return hit & highs;
+}

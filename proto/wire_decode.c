@@ -19,6 +19,9 @@ enum sunder_err sunder_wire_decoder_create(struct sunder_wire_decoder **ret_deco
     if (decoder == NULL) {
         return SUNDER_ERR_FULL;
     }
+    sunder_base64url_encode(
+        decoder->policy.bytes, sizeof(decoder->policy.bytes), decoder->policy_text);
+    decoder->policy_text[SUNDER_BASE64_DIGEST_CHARS] = '"';
     decoder->scratch = malloc(SUNDER_WIRE_CANONICAL_BYTES);
     enum sunder_err err = decoder->scratch == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
     if (err == SUNDER_OK) {

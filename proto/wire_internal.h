@@ -3,6 +3,7 @@
 
 #include "engine/model/limits.h"
 #include "engine/model/value.h"
+#include "proto/base64.h"
 #include "proto/digest.h"
 #include "proto/json.h"
 #include "proto/json_write.h"
@@ -11,15 +12,18 @@
 /* The canonical text of an event is at most this long: numbers grow most ("1e20" to 21 digits). */
 #define SUNDER_WIRE_CANONICAL_BYTES ((size_t)6 * SUNDER_EVENT_BYTES_MAX)
 
-/* json     for events and records
- * scratch  SUNDER_WIRE_CANONICAL_BYTES: canonical text of an event, or a record written again
- * again    writes decoded records again, one per form
- * why      why the last value was refused: half a sentence, static */
+/* json         for events and records
+ * scratch      SUNDER_WIRE_CANONICAL_BYTES: canonical text of an event, or a record written again
+ * again        writes decoded records again, one per form
+ * policy, policy_text  the last policy digest that a record in JSON had, and its base64url with the quote behind it
+ * why          why the last value was refused: half a sentence, static */
 struct sunder_wire_decoder {
     struct sunder_json_parser *json;
     struct sunder_sha256 *sha256;
     char *scratch;
     struct sunder_wire_encoder *again[2];
+    struct sunder_digest policy;
+    char policy_text[SUNDER_BASE64_DIGEST_CHARS + 1];
     const char *why;
 };
 
@@ -79,3 +83,10 @@ SUNDER_MUST_USE enum sunder_err sunder_wire_protobuf_record(struct sunder_wire_d
     struct sunder_arena *arena,
     struct sunder_str bytes,
     struct sunder_wire_envelope *ret_envelope);
+
+/* Reads a record in JSON of the common kinds, fast. False: it is not one of them, or none at all; the general reader knows. What it
+ * reads, encode would write again to the same bytes. */
+bool sunder_wire_exact_record(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_decision *ret_decision);

@@ -502,6 +502,9 @@ enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
         return SUNDER_ERR_CORRUPT;
     }
     bool json = bytes.at[0] == '{';
+    if (json && sunder_wire_exact_record(decoder, arena, bytes, ret_decision)) {
+        return SUNDER_OK;
+    }
     struct sunder_wire_envelope envelope;
     enum sunder_err err = json ? parse_json(decoder, arena, bytes, &envelope)
                                : sunder_wire_protobuf_record(decoder, arena, bytes, &envelope);
