@@ -35,7 +35,7 @@ SUNDER_MUST_USE enum sunder_err sunder_disk_get_mark(
 SUNDER_MUST_USE enum sunder_err sunder_disk_renew(
     struct sunder_disk *disk, struct sunder_fail *reterr_fail);
 
-/* Grows the map by half of itself until `bytes` more fit behind the last page in use; does nothing when they do.
+/* Doubles the map, or grows it further, until `bytes` more fit behind the last page in use; does nothing when they do.
  * FULL: the bound or the disk is reached, nothing changed. IO, CORRUPT. */
 SUNDER_MUST_USE enum sunder_err sunder_disk_grow(
     struct sunder_disk *disk, uint64_t bytes, struct sunder_fail *reterr_fail);

@@ -217,7 +217,7 @@ enum sunder_err sunder_disk_grow(
     if (wanted <= disk->map_bytes) {
         return SUNDER_OK;
     }
-    uint64_t grown = disk->map_bytes + (disk->map_bytes / 2);
+    uint64_t grown = disk->map_bytes * 2;
     grown = wanted > grown ? wanted : grown;
     grown = (grown + MAP_STEP - 1) / MAP_STEP * MAP_STEP;
     grown = grown > disk->map_bytes_max ? disk->map_bytes_max : grown;
