@@ -13,9 +13,14 @@
 #define AHEAD_FILTER 4u /* Needs the hash, so the row must be there already. */
 #define AHEAD_LINES 4u
 
+#define BUILD_AHEAD 16u /* Hashes whose lines of the filter are on their way into the cache. */
+
 struct building {
     struct sunder_filter *filter;
     uint64_t seed;
+    uint64_t waiting[BUILD_AHEAD];
+    uint32_t waiting_count;
+    uint32_t oldest;
 };
 
 enum sunder_err sunder_flush_reach(const struct sunder_store_fault *fault,
@@ -34,8 +39,16 @@ enum sunder_err sunder_flush_reach(const struct sunder_store_fault *fault,
 
 static void add_to_filter(void *ctx, struct sunder_str key)
 {
-    const struct building *building = ctx;
-    sunder_filter_add(building->filter, sunder_hash_key(building->seed, key));
+    struct building *building = ctx;
+    uint64_t hash = sunder_hash_key(building->seed, key);
+    sunder_filter_prefetch(building->filter, hash);
+    if (building->waiting_count < BUILD_AHEAD) {
+        building->waiting[building->waiting_count++] = hash;
+        return;
+    }
+    sunder_filter_add(building->filter, building->waiting[building->oldest]);
+    building->waiting[building->oldest] = hash;
+    building->oldest = (building->oldest + 1) % BUILD_AHEAD;
 }
 
 enum sunder_err sunder_flush_build_filter(struct sunder_disk *disk,
@@ -57,6 +70,9 @@ enum sunder_err sunder_flush_build_filter(struct sunder_disk *disk,
     if (err != SUNDER_OK) {
         sunder_filter_destroy(&building.filter);
         return err;
+    }
+    for (uint32_t i = 0; i < building.waiting_count; i++) {
+        sunder_filter_add(building.filter, building.waiting[i]);
     }
     *ret_filter = building.filter;
     return SUNDER_OK;

@@ -15,6 +15,7 @@
 #define CLASS_COUNT 81u
 
 #define SLOTS_MIN 4096u
+#define VISIT_AHEAD 32u /* Slots whose scattered rows are on their way into the cache. */
 
 /* Huge pages save most of the TLB misses of random access; below this size they only waste memory. */
 #define HUGE_MIN ((uint64_t)4 * 1024 * 1024)
@@ -336,6 +337,8 @@ uint64_t sunder_table_bytes(const struct sunder_table *table)
 const struct sunder_table_row *sunder_table_next(const struct sunder_table *table, uint64_t *next)
 {
     while (*next < table->slots_count) {
+        uint64_t ahead = (*next + VISIT_AHEAD) & (table->slots_count - 1);
+        __builtin_prefetch(row_at(table, table->slots[ahead].unit));
         uint32_t unit = table->slots[*next].unit;
         *next += 1;
         if (unit != 0) {

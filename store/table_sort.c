@@ -1,6 +1,6 @@
 /* Sorts the rows of a memory table by key. Keys share long beginnings (table, tenant), so they are compared in pieces of
- * seven bytes: a merge sort by one piece, then each run of equal pieces by the next. Merging bounds the work whatever
- * the keys are; a quicksort could be driven to its square by whoever chooses the keys. */
+ * seven bytes: a radix sort by one piece, then each run of equal pieces by the next. Its work is bounded whatever the keys
+ * are; a quicksort could be driven to its square by whoever chooses the keys. */
 #include "engine/base/must.h"
 #include "engine/view.h"
 #include "store/table.h"
@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #define PIECE 7u
+#define FEW 16u   /* So many rows at most are sorted by comparing them. */
 #define AHEAD 16u /* Rows lie scattered: this many are on their way into the cache at once. */
 
 /* piece  seven bytes of the key from the current depth, big-endian, zeros after its end; in the lowest byte how many
@@ -20,10 +21,18 @@ struct item {
 static uint64_t piece_of(const struct sunder_table_row *row, uint32_t depth)
 {
     uint32_t left = row->key_len > depth ? row->key_len - depth : 0;
-    uint32_t len = left < PIECE ? left : PIECE;
     uint64_t piece = 0;
-    memcpy(&piece, row->bytes + depth, len);
-    return __builtin_bswap64(piece) | (left > PIECE ? PIECE + 1 : left);
+    if (left > PIECE) {
+        memcpy(&piece, row->bytes + depth, PIECE + 1);
+        return (__builtin_bswap64(piece) & ~UINT64_C(0xff)) | (PIECE + 1);
+    }
+    memcpy(&piece, row->bytes + depth, left);
+    return __builtin_bswap64(piece) | left;
+}
+
+static struct sunder_str rest_of(const struct sunder_table_row *row, uint32_t depth)
+{
+    return (struct sunder_str){row->bytes + depth, row->key_len - depth};
 }
 
 static bool goes_on(uint64_t piece)
@@ -31,12 +40,14 @@ static bool goes_on(uint64_t piece)
     return (piece & 0xff) > PIECE;
 }
 
-static void insertion_sort(struct item *items, uint64_t count)
+/* For few: compares whole keys behind `depth`, up to which they are equal, and which none is shorter than. */
+static void insertion_sort(struct item *items, uint64_t count, uint32_t depth)
 {
     for (uint64_t i = 1; i < count; i++) {
         struct item item = items[i];
+        struct sunder_str rest = rest_of(item.row, depth);
         uint64_t at = i;
-        while (at > 0 && items[at - 1].piece > item.piece) {
+        while (at > 0 && sunder_str_compare(rest_of(items[at - 1].row, depth), rest) > 0) {
             items[at] = items[at - 1];
             at -= 1;
         }
@@ -44,42 +55,35 @@ static void insertion_sort(struct item *items, uint64_t count)
     }
 }
 
-static void merge(struct item *items, uint64_t middle, uint64_t count, struct item *spare)
+/* Byte by byte from the last; those that are the same in all pieces are left out. */
+static void radix_sort(struct item *items, uint64_t count, struct item *spare)
 {
-    if (items[middle - 1].piece <= items[middle].piece) {
-        return;
+    uint64_t differ = 0;
+    for (uint64_t i = 1; i < count; i++) {
+        differ |= items[i].piece ^ items[0].piece;
     }
-    memcpy(spare, items, middle * sizeof(*items));
-    uint64_t left = 0;
-    uint64_t right = middle;
-    uint64_t out = 0;
-    while (left < middle && right < count) {
-        if (spare[left].piece > items[right].piece) {
-            items[out] = items[right];
-            right += 1;
-        } else {
-            items[out] = spare[left];
-            left += 1;
+    struct item *from = items;
+    struct item *to = spare;
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        if (((differ >> shift) & 0xff) == 0) {
+            continue;
         }
-        out += 1;
-    }
-    memcpy(&items[out], &spare[left], (middle - left) * sizeof(*items));
-}
-
-/* Bottom up: runs of 16 by insertion, then merged in doubling widths. */
-static void sort_by_piece(struct item *items, uint64_t count, struct item *spare)
-{
-    enum {
-        RUN = 16
-    };
-    for (uint64_t at = 0; at < count; at += RUN) {
-        insertion_sort(items + at, count - at < RUN ? count - at : RUN);
-    }
-    for (uint64_t width = RUN; width < count; width *= 2) {
-        for (uint64_t at = 0; at + width < count; at += 2 * width) {
-            uint64_t both = count - at < 2 * width ? count - at : 2 * width;
-            merge(items + at, width, both, spare);
+        uint64_t starts[257] = {0};
+        for (uint64_t i = 0; i < count; i++) {
+            starts[((from[i].piece >> shift) & 0xff) + 1] += 1;
         }
+        for (uint32_t byte = 1; byte < 256; byte++) {
+            starts[byte] += starts[byte - 1];
+        }
+        for (uint64_t i = 0; i < count; i++) {
+            to[starts[(from[i].piece >> shift) & 0xff]++] = from[i];
+        }
+        struct item *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items) {
+        memcpy(items, from, count * sizeof(*items));
     }
 }
 
@@ -87,17 +91,22 @@ static void sort_by_piece(struct item *items, uint64_t count, struct item *spare
 static void sort_from(struct item *items, uint64_t count, struct item *spare, uint32_t depth)
 {
     SUNDER_MUST(depth <= SUNDER_ROW_KEY_MAX + PIECE);
+    if (count <= FEW) {
+        insertion_sort(items, count, depth);
+        return;
+    }
     for (uint64_t i = 0; i < count; i++) {
         __builtin_prefetch(items[i + AHEAD < count ? i + AHEAD : i].row);
         items[i].piece = piece_of(items[i].row, depth);
     }
-    sort_by_piece(items, count, spare);
+    radix_sort(items, count, spare);
     uint64_t start = 0;
     while (start < count) {
         uint64_t end = start + 1;
         while (end < count && items[end].piece == items[start].piece) {
             end += 1;
         }
+        __builtin_prefetch(items[end + AHEAD < count ? end + AHEAD : start].row);
         if (end - start > 1 && goes_on(items[start].piece)) {
             sort_from(items + start, end - start, spare, depth + PIECE);
         }
