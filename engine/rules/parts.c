@@ -251,7 +251,34 @@ static uint32_t most_of(const struct sunder_judge *judge)
     return (uint32_t)most;
 }
 
-enum sunder_err sunder_judge_price(struct sunder_judge *judge)
+static bool is_looking(const struct sunder_candidate *candidate)
+{
+    enum sunder_rule_kind kind = candidate->rule->kind;
+    return kind != SUNDER_RULE_GATE && kind != SUNDER_RULE_CONDITION && !candidate->silent;
+}
+
+/* Leaves out what looks at pairs when all of it together looks at too many. */
+static void price_pairs(struct sunder_judge *judge)
+{
+    uint64_t most = 0; /* Without asking whom a rule looks at. */
+    for (uint32_t i = 0; i < judge->candidate_count; i++) {
+        const struct sunder_candidate *candidate = &judge->candidates[i];
+        uint32_t keys = candidate->keys == NULL ? 0 : candidate->keys->count;
+        most += (uint64_t)(judge->subject_count + 2) * at_least_one(keys);
+    }
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < judge->candidate_count && most > SUNDER_INTENT_PAIRS_MAX; i++) {
+        const struct sunder_candidate *candidate = &judge->candidates[i];
+        total += is_looking(candidate) ? pairs_of(judge, candidate) : 0;
+    }
+    for (uint32_t i = 0; i < judge->candidate_count && total > SUNDER_INTENT_PAIRS_MAX; i++) {
+        struct sunder_candidate *candidate = &judge->candidates[i];
+        candidate->left_out = candidate->left_out || is_looking(candidate);
+        judge->rules_full = true;
+    }
+}
+
+static enum sunder_err price_expressions(struct sunder_judge *judge)
 {
     judge->evaluations = most_of(judge);
     if (judge->evaluations <= SUNDER_INTENT_EVALUATIONS_MAX) {
@@ -275,4 +302,10 @@ enum sunder_err sunder_judge_price(struct sunder_judge *judge)
         judge->rules_full = true;
     }
     return SUNDER_OK;
+}
+
+enum sunder_err sunder_judge_price(struct sunder_judge *judge)
+{
+    price_pairs(judge);
+    return price_expressions(judge);
 }

@@ -34,7 +34,8 @@ SUNDER_MUST_USE enum sunder_err sunder_parts_narrow(const struct sunder_judge *j
     const struct sunder_candidate *candidate,
     struct sunder_parts *parts);
 
-/* Leaves out all rules with expressions where judging them would take more than SUNDER_INTENT_EVALUATIONS_MAX. Before any gate. */
+/* Leaves out all rules with expressions where judging them would take more than SUNDER_INTENT_EVALUATIONS_MAX, and all but gates and
+ * conditions where those would look at more than SUNDER_INTENT_PAIRS_MAX pairs. Before any gate. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_price(struct sunder_judge *judge);
 
 /* The phases of the act, in the order in which a rule looks at them; returns how many. */

@@ -189,15 +189,22 @@ def single(context, field):
         return None
 
 
+def pairs(rule, act):
+    """How many pairs of subject and key a rule looks at that is neither gate nor condition (Readings, 18)."""
+    if rule.kind in ("gate", "condition") or not applies(rule, act):
+        return 0
+    anybody = rule.kind == "requires" and not rule.by or rule.kind == "sequence" and rule.information
+    return (1 if anybody else len(parties(rule, act))) * len(keys_of(rule, act))
+
+
 def evaluations(rule, act, event, limits):
     """How many evaluations of its expressions a rule may take for an act (Readings, 18)."""
     gate = rule.kind in ("gate", "condition")
     expressions = gate + (rule.unless is not None) + len(rule.excepts)
-    if expressions == 0 or not (act.duties if gate else applies(rule, act)):
+    if expressions == 0 or not act.duties:
         return 0
     if not gate:
-        anybody = rule.kind == "requires" and not rule.by or rule.kind == "sequence" and rule.information
-        return expressions * (1 if anybody else len(parties(rule, act))) * len(keys_of(rule, act))
+        return expressions * pairs(rule, act)
     lists = {"duty": act.duties[:limits["INTENT_DUTIES_MAX"] + 1], "object": act.objects,
              "case": act.cases, "phase": act.phases}
     context, number = Context(event, act, {"tier": act.tier}, act.labels), expressions
@@ -215,10 +222,14 @@ def evaluations(rule, act, event, limits):
 
 
 def leave_out_dear(rules, act, event, limits):
-    """Where judging would take too many evaluations, no rule with an expression is judged."""
+    """Where judging would take too many evaluations, no rule with an expression is judged; where it would look at too many pairs,
+    only gates and conditions are."""
+    if sum(pairs(rule, act) for rule in rules) > limits["INTENT_PAIRS_MAX"]:
+        act.too_dear = True
+        act.unjudged |= {rule.name for rule in rules if rule.kind not in ("gate", "condition")}
     if sum(evaluations(rule, act, event, limits) for rule in rules) > limits["INTENT_EVALUATIONS_MAX"]:
         act.too_dear = True
-        act.unjudged = {rule.name for rule in rules if rule.unless or rule.excepts or rule.kind in ("gate", "condition")}
+        act.unjudged |= {rule.name for rule in rules if rule.unless or rule.excepts or rule.kind in ("gate", "condition")}
 
 
 def judge_gate(rule, act, event, domain):

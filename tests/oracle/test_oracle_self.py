@@ -1118,6 +1118,12 @@ def test_S31_pairs_of_other_rules_cost_by_what_excuses_them(decide):
     check(decide, policy(dear + pair % twice), (act, "deny limit_reached:rules"))     # 4608
 
 
+def test_S31_pairs_at_which_rules_look_are_bounded(decide):
+    rule = "  - {separation: pair%d, duties: [customer.read, payment.submit], per: object, mode: shadow}\n"
+    for count, objects, answer in ((14, 64, "allow"), (15, 60, "allow"), (15, 61, "deny limit_reached:rules")):  # 16128 16200 16470
+        check(decide, policy("rules:\n" + "".join(rule % n for n in range(count))), (crowded(intent, "i1", objects), answer))
+
+
 def test_S31_an_observed_act_with_rules_too_dear_counts_and_marks_its_keys(decide):
     text = policy(DEAR % ("", "  - {gate: wants, when: \"confidence < 0.5\"}\n"
                           "  - {separation: pair, duties: [customer.read, payment.submit], per: object, then: revoke}\n"))

@@ -83,6 +83,34 @@ static void rules_may_cost_4096_evaluations(void **state)
     rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:o:63");
 }
 
+static void policy_of_limits(uint32_t rules)
+{
+    len = 0;
+    say(HEAD "catalogue:\n  - {tool: erp, action: read, duty: read}\nrules:\n");
+    for (uint32_t i = 0; i < rules; i++) {
+        say("  - {limit: l%u, count: true, of: read, by: [agent, delegator, principal], per: "
+            "object, within: 1h, max: 9}\n",
+            i);
+    }
+    use(text);
+}
+
+static void rules_may_look_at_16384_pairs(void **state)
+{
+    (void)state;
+    policy_of_limits(14);
+    struct sunder_outputs out = crowd(1, "intent", 64); /* 18 * 64 * 14 = 16128 */
+    rig_assert_answer(&out, SUNDER_VERDICT_ALLOW, "");
+    rig_destroy(&rig);
+    policy_of_limits(15);
+    out = crowd(1, "intent", 61); /* 18 * 61 * 15 = 16470 */
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    uint64_t gets = rig->gets;
+    out = crowd(2, "intent", 61);
+    rig_assert_answer(&out, SUNDER_VERDICT_DENY, "limit_reached:rules");
+    assert_true(rig->gets - gets < 500); /* Nothing was judged. */
+}
+
 /* One history for all objects: it is read once for each subject. */
 static void what_the_history_answered_is_not_asked_for_again(void **state)
 {
@@ -272,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(rules_may_cost_4096_evaluations, teardown),
+        cmocka_unit_test_teardown(rules_may_look_at_16384_pairs, teardown),
         cmocka_unit_test_teardown(what_the_history_answered_is_not_asked_for_again, teardown),
         cmocka_unit_test_teardown(folding_needs_room_for_one_key_at_a_time, teardown),
         cmocka_unit_test_teardown(evaluations_together_have_a_bound_of_their_own, teardown),
