@@ -136,7 +136,15 @@ enum sunder_err sunder_bus_open(const struct sunder_bus_options *options,
     return SUNDER_OK;
 }
 
-static void destroy_consumer(struct sunder_bus *bus)
+/* Between its join and its first assignment the library aborts the process when the consumer is destroyed (#4312). Then it has left
+ * the group, and is given up as it is, and so is what it points to. */
+static bool is_destroyable(const struct sunder_bus *bus)
+{
+    return bus->consumer == NULL || bus->assigned || rd_kafka_version() >= DESTROY_MENDED_VERSION;
+}
+
+/* It leaves the group. The worker, which takes its last checkpoint in this, still uses it after that. */
+static void close_consumer(struct sunder_bus *bus)
 {
     if (bus->consumer == NULL) {
         return;
@@ -163,12 +171,19 @@ static void destroy_consumer(struct sunder_bus *bus)
     if (bus->ready != NULL) {
         rd_kafka_queue_destroy(bus->ready);
     }
-    /* Between join and first assignment these versions abort the process (librdkafka #4312): then the consumer, which has left the
-     * group, is given up as it is. */
-    if (bus->assigned || rd_kafka_version() >= DESTROY_MENDED_VERSION) {
-        rd_kafka_destroy_flags(bus->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+static void destroy_consumer(struct sunder_bus *bus)
+{
+    if (bus->consumer == NULL) {
+        return;
     }
-    bus->consumer = NULL;
+    if (is_destroyable(bus)) {
+        rd_kafka_destroy_flags(bus->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    } else {
+        rd_kafka_set_log_level(
+            bus->consumer, 0); /* It says no more: who would hear it may be gone. */
+    }
 }
 
 static void destroy_reader(struct sunder_bus *bus)
@@ -195,9 +210,10 @@ void sunder_bus_destroy(struct sunder_bus **bus_at)
         return;
     }
     bus->closing = true;
-    destroy_consumer(bus);
+    close_consumer(bus);
     bus->muted = true;
     bus_worker_stop(bus);
+    destroy_consumer(bus);
     destroy_reader(bus);
     for (int topic = 0; topic < SUNDER_BUS_TOPIC_COUNT; topic++) {
         if (bus->out_topics[topic] != NULL) {
@@ -225,7 +241,9 @@ void sunder_bus_destroy(struct sunder_bus **bus_at)
     free(bus->headers);
     (void)pthread_cond_destroy(&bus->changed);
     (void)pthread_mutex_destroy(&bus->lock);
-    free(bus);
+    if (is_destroyable(bus)) {
+        free(bus);
+    }
     *bus_at = NULL; /* Last: the handler still used it. */
 }
 
