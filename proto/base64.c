@@ -44,46 +44,61 @@ size_t sunder_base64_encode(const uint8_t *bytes, size_t len, char *buf)
     return out;
 }
 
-/* The six bits of a letter or a digit; the two characters in which the alphabets differ have 64 here, as everything else. */
+/* Whose character it is: the two alphabets differ in two of them. */
+enum {
+    URL_ONLY = 64,
+    STANDARD_ONLY = 128,
+    NOBODY = URL_ONLY | STANDARD_ONLY
+};
+
+/* The six bits of a character, and above them, which alphabet has it alone. */
 /* clang-format off */
 static const uint8_t SEXTETS[128] = {
-    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
-    64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64,
-    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
-    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192,
+    192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192,
+    192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 190, 192, 126, 192, 191,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 192, 192, 192, 192, 192, 192,
+    192, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 192, 192, 192, 192, 127,
+    192, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 192, 192, 192, 192, 192,
 };
 /* clang-format on */
 
-/* The six bits of a character, 64 when it is none of the alphabet's; `high` are the characters for 62 and 63. */
-static inline uint32_t sextet(char c, const char *high)
+static inline uint32_t sextet(char c)
 {
     uint8_t byte = (uint8_t)c;
-    uint32_t six = byte < 128 ? SEXTETS[byte] : 64;
-    if (six == 64) {
-        six = c == high[0] ? 62 : c == high[1] ? 63 : 64;
-    }
-    return six;
+    return byte < sizeof(SEXTETS) ? SEXTETS[byte] : NOBODY;
 }
 
-/* Reads unpadded text; bits beyond the last whole byte must be zero, so that each value has one text. */
-static bool decode(struct sunder_str text, const char *high, uint8_t *bytes, size_t *ret_len)
+/* Reads unpadded text; bits beyond the last whole byte must be zero, so that each value has one text. other: the marks of what the
+ * alphabet has not. */
+static bool decode(struct sunder_str text, uint32_t other, uint8_t *bytes, size_t *ret_len)
 {
-    uint32_t bits = 0;
-    uint32_t held = 0;
+    uint32_t seen = 0;
     size_t out = 0;
+    uint32_t i = 0;
     if (text.len % 4 == 1) {
         return false;
     }
-    for (uint32_t i = 0; i < text.len; i++) {
-        uint32_t six = sextet(text.at[i], high);
-        if (six > 63) {
-            return false;
-        }
-        bits = ((bits << 6) | six) & 0xffffff;
+    for (; i + 4 <= text.len; i += 4) {
+        uint32_t a = sextet(text.at[i]);
+        uint32_t b = sextet(text.at[i + 1]);
+        uint32_t c = sextet(text.at[i + 2]);
+        uint32_t d = sextet(text.at[i + 3]);
+        seen |= a | b | c | d;
+        uint32_t bits = ((a & 63) << 18) | ((b & 63) << 12) | ((c & 63) << 6) | (d & 63);
+        bytes[out] = (uint8_t)(bits >> 16);
+        bytes[out + 1] = (uint8_t)(bits >> 8);
+        bytes[out + 2] = (uint8_t)bits;
+        out += 3;
+    }
+    uint32_t bits = 0;
+    uint32_t held = 0;
+    for (; i < text.len; i++) {
+        uint32_t six = sextet(text.at[i]);
+        seen |= six;
+        bits = (bits << 6) | (six & 63);
         held += 6;
         if (held >= 8) {
             held -= 8;
@@ -92,13 +107,14 @@ static bool decode(struct sunder_str text, const char *high, uint8_t *bytes, siz
         }
     }
     *ret_len = out;
-    return (bits & ((1u << held) - 1)) == 0;
+    return (seen & other) == 0 && (bits & ((1u << held) - 1)) == 0;
 }
 
 enum sunder_err sunder_base64url_decode(struct sunder_str text, uint8_t *bytes, size_t len)
 {
     size_t got = 0;
-    if (text.len != ((len * 4) + 2) / 3 || !decode(text, "-_", bytes, &got) || got != len) {
+    if (text.len != ((len * 4) + 2) / 3 || !decode(text, STANDARD_ONLY, bytes, &got) ||
+        got != len) {
         return SUNDER_ERR_MALFORMED;
     }
     return SUNDER_OK;
@@ -113,7 +129,7 @@ enum sunder_err sunder_base64_decode(struct sunder_str text, uint8_t *bytes, siz
         text.len -= 1;
     }
     size_t len = 0;
-    if (!decode(text, "+/", bytes, &len)) {
+    if (!decode(text, URL_ONLY, bytes, &len)) {
         return SUNDER_ERR_MALFORMED;
     }
     *ret_len = len;
