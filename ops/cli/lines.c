@@ -138,6 +138,31 @@ enum sunder_err sunder_lines_next(
     }
 }
 
+enum sunder_err sunder_lines_block(
+    struct sunder_lines *lines, struct sunder_str *ret_block, struct sunder_fail *reterr_fail)
+{
+    for (;;) {
+        const char *from = lines->buf + lines->begin;
+        size_t len = lines->end - lines->begin;
+        while (!lines->ended && len > 0 && from[len - 1] != '\n') {
+            len -= 1;
+        }
+        if (len > 0) {
+            lines->begin += len;
+            lines->done += len;
+            *ret_block = (struct sunder_str){from, (uint32_t)len};
+            return SUNDER_OK;
+        }
+        if (lines->ended) {
+            return SUNDER_ERR_NOT_FOUND;
+        }
+        enum sunder_err err = more(lines, reterr_fail);
+        if (err != SUNDER_OK) {
+            return err;
+        }
+    }
+}
+
 static enum sunder_err spool_fill(struct sunder_lines *lines, struct sunder_fail *reterr_fail)
 {
     SUNDER_MUST(lines->done == 0);

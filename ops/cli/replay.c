@@ -375,22 +375,62 @@ void sunder_replay_destroy(struct sunder_replay **replay)
     *replay = NULL;
 }
 
-/* Most logs have no such attribute: looking for its name is much cheaper than parsing each line. Horspool: the byte under the
- * name's end tells how far the name cannot begin. */
-static bool mentions(struct sunder_str line, struct sunder_str name)
-{
+static const char PARTITION_NAME[] = "\"sunderpartition\"";
+
+/* A search for PARTITION_NAME in many lines at once. Most logs have no such attribute: looking for its name is much cheaper than
+ * parsing each line. Horspool: the byte under the name's end tells how far the name cannot begin. */
+struct search {
     uint8_t skip[256];
-    memset(skip, (int)name.len, sizeof(skip));
-    for (uint32_t i = 0; i + 1 < name.len; i++) {
-        skip[(uint8_t)name.at[i]] = (uint8_t)(name.len - 1 - i);
+};
+
+static struct search search_make(void)
+{
+    struct search search;
+    size_t len = sizeof(PARTITION_NAME) - 1;
+    memset(search.skip, (int)len, sizeof(search.skip));
+    for (size_t i = 0; i + 1 < len; i++) {
+        search.skip[(uint8_t)PARTITION_NAME[i]] = (uint8_t)(len - 1 - i);
     }
-    uint32_t last = name.len - 1;
-    for (uint64_t at = last; at < line.len; at += skip[(uint8_t)line.at[at]]) {
-        if (line.at[at] == name.at[last] && memcmp(line.at + at - last, name.at, name.len) == 0) {
-            return true;
+    return search;
+}
+
+/* Where the name ends, looked for behind `at`; `end` when it stands nowhere. */
+static const char *search_next(const struct search *search, const char *at, const char *end)
+{
+    const size_t last = sizeof(PARTITION_NAME) - 2;
+    while ((size_t)(end - at) > last) {
+        if (at[last] == '"' && memcmp(at, PARTITION_NAME, last) == 0) {
+            return at + last + 1;
+        }
+        at += search->skip[(uint8_t)at[last]];
+    }
+    return end;
+}
+
+/* The highest partition that the lines of a block name. */
+static int32_t block_highest(struct sunder_str block,
+    const struct search *search,
+    struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena)
+{
+    const char *end = block.at + block.len;
+    int32_t highest = 0;
+    for (const char *at = block.at; (at = search_next(search, at, end)) != end;) {
+        const char *line = at;
+        while (line > block.at && line[-1] != '\n') {
+            line -= 1;
+        }
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        at = newline == NULL ? end : newline;
+        struct sunder_wire_position place = {0};
+        sunder_arena_reset(arena);
+        struct sunder_str text = {line, (uint32_t)(at - line)};
+        if (sunder_wire_read_position(decoder, arena, text, &place) == SUNDER_OK &&
+            place.partition > highest) {
+            highest = place.partition;
         }
     }
-    return false;
+    return highest;
 }
 
 static enum sunder_err partitions_count(struct sunder_lines *lines,
@@ -401,15 +441,12 @@ static enum sunder_err partitions_count(struct sunder_lines *lines,
 {
     enum sunder_err err = sunder_lines_rewind(lines, reterr_fail);
     int32_t highest = 0;
-    struct sunder_str line = {0};
-    while (err == SUNDER_OK && (err = sunder_lines_next(lines, &line, reterr_fail)) == SUNDER_OK) {
-        struct sunder_wire_position place = {0};
-        sunder_arena_reset(arena);
-        if (mentions(line, SUNDER_STR("\"sunderpartition\"")) &&
-            sunder_wire_read_position(decoder, arena, line, &place) == SUNDER_OK &&
-            place.partition > highest) {
-            highest = place.partition;
-        }
+    struct sunder_str block = {0};
+    const struct search search = search_make();
+    while (
+        err == SUNDER_OK && (err = sunder_lines_block(lines, &block, reterr_fail)) == SUNDER_OK) {
+        int32_t named = block_highest(block, &search, decoder, arena);
+        highest = named > highest ? named : highest;
     }
     if (err != SUNDER_ERR_NOT_FOUND) {
         return err;
