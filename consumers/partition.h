@@ -129,10 +129,12 @@ SUNDER_MUST_USE enum sunder_err sunder_partition_step(struct sunder_partition *p
     struct sunder_fail *reterr_fail);
 
 /* A what-if, in two halves and without bytes: nothing is encoded, chained, forwarded or given to a sink.
+ *   expect  says which event is judged after the one at hand: a hint, with which its judgement waits less for memory
  *   judge   decides on an event that the caller decoded; `at` says where it lies, and is at or after next_source. Results
  *           live until settle. A record that would be too large to be written is not noticed
  *   settle  folds them
  * Errors as of step. */
+void sunder_partition_expect(struct sunder_partition *partition, const struct sunder_event *event);
 SUNDER_MUST_USE enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_outputs *ret_outputs,

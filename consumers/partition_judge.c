@@ -3,6 +3,11 @@
 #include "engine/base/must.h"
 #include "engine/would_allow.h"
 
+void sunder_partition_expect(struct sunder_partition *partition, const struct sunder_event *event)
+{
+    sunder_expect(partition->options.policy, &partition->view, event, &partition->arena);
+}
+
 enum sunder_err sunder_partition_judge(struct sunder_partition *partition,
     const struct sunder_event *event,
     struct sunder_outputs *ret_outputs,

@@ -19,6 +19,17 @@ enum sunder_home_kind sunder_home(const struct sunder_policy *policy, const stru
     return err == SUNDER_OK && domain.at != NULL ? SUNDER_HOME_KNOWN : SUNDER_HOME_UNREADABLE;
 }
 
+void sunder_expect(const struct sunder_policy *policy, const struct sunder_view *view, const struct sunder_event *event,
+    struct sunder_arena *scratch)
+{
+    size_t mark = sunder_arena_mark(scratch);
+    struct sunder_str domain = {0};
+    if (view->expect != NULL && sunder_domain_of(policy, event, scratch, &domain) == SUNDER_OK && domain.at != NULL) {
+        sunder_name_expect(view, SUNDER_SCOPE_ROOT, event->tenant, domain);
+    }
+    sunder_arena_rewind(scratch, mark);
+}
+
 /* Every kind but intents: what is wrong with its form makes it a dead letter. *ret_dead tells. */
 static enum sunder_err check_form(struct sunder_step *step, bool *ret_dead)
 {

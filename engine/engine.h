@@ -48,6 +48,11 @@ enum sunder_home_kind {
 enum sunder_home_kind sunder_home(const struct sunder_policy *policy, const struct sunder_event *event,
     uint32_t partitions, struct sunder_arena *scratch, int32_t *ret_partition);
 
+/* Says that the event is judged soon, after what is being judged now: the rows that name its domain, which the judgement needs first,
+ * are on their way meanwhile. A hint: it changes nothing. `scratch` holds the domain's text meanwhile. */
+void sunder_expect(const struct sunder_policy *policy, const struct sunder_view *view, const struct sunder_event *event,
+    struct sunder_arena *scratch);
+
 /* Judges one event that lies on its home (or is unreadable). Results live in `arena`.
  *   view   state before the event
  * SUNDER_ERR_FULL: the arena has no room; the caller denies the event (limit_reached) without state.

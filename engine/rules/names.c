@@ -39,6 +39,16 @@ enum sunder_err sunder_name_find(
     return SUNDER_OK;
 }
 
+void sunder_name_expect(
+    const struct sunder_view *view, uint32_t scope, struct sunder_str first, struct sunder_str second)
+{
+    struct sunder_key rows[2];
+    name_key(&rows[0], scope, first);
+    name_key(&rows[1], scope, second);
+    const struct sunder_str keys[] = {sunder_key_str(&rows[0]), sunder_key_str(&rows[1])};
+    view->expect(view->ctx, keys, sunder_str_equal(first, second) ? 1 : 2);
+}
+
 enum sunder_err sunder_name_put(
     const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name name)
 {

@@ -24,6 +24,10 @@ struct sunder_name {
 SUNDER_MUST_USE enum sunder_err sunder_name_find(
     const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name);
 
+/* Says that two names are looked up soon. */
+void sunder_name_expect(
+    const struct sunder_view *view, uint32_t scope, struct sunder_str first, struct sunder_str second);
+
 /* Looks it up and gives it the next id when it is new. Fold only. */
 SUNDER_MUST_USE enum sunder_err sunder_name_intern(
     const struct sunder_state *state, uint32_t scope, struct sunder_str text, struct sunder_name *ret_name);

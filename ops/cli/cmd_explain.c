@@ -273,7 +273,7 @@ static enum sunder_exit changes_search(struct explain *explain)
     struct sunder_str line = {0};
     while (
         err == SUNDER_OK && (err = sunder_lines_next(explain->lines, &line, &fail)) == SUNDER_OK) {
-        err = sunder_whatif_line(explain->whatif, line, &fail);
+        err = sunder_whatif_line(explain->whatif, line, (struct sunder_str){0}, &fail);
     }
     sunder_whatif_destroy(&explain->whatif);
     return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : failed(&fail);

@@ -126,22 +126,44 @@ static enum sunder_exit decided_read(struct job *job, const char *path)
     return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : exit_of(&job->fail);
 }
 
-static enum sunder_exit lines_judge(struct job *job)
+/* Takes the first line off a block, without its end; absent: there is none. */
+static struct sunder_str line_take(struct sunder_str *block)
 {
-    struct sunder_str line = {0};
-    enum sunder_err err = SUNDER_OK;
+    const char *newline = block->len == 0 ? NULL : memchr(block->at, '\n', block->len);
+    uint32_t len = newline == NULL ? block->len : (uint32_t)(newline - block->at);
+    uint32_t taken = newline == NULL ? len : len + 1;
+    struct sunder_str line = {taken == 0 ? NULL : block->at, len};
+    block->at += taken;
+    block->len -= taken;
+    return line;
+}
+
+static enum sunder_err block_judge(struct job *job, struct sunder_str block)
+{
     uint64_t total = sunder_lines_bytes_total(job->lines);
-    for (uint64_t i = 1; err == SUNDER_OK; i++) {
-        err = sunder_lines_next(job->lines, &line, &job->fail);
-        if (err == SUNDER_OK) {
-            err = sunder_whatif_line(job->whatif, line, &job->fail);
-        }
+    enum sunder_err err = SUNDER_OK;
+    struct sunder_str line = line_take(&block);
+    for (uint64_t i = 1; line.at != NULL && err == SUNDER_OK; i++) {
+        struct sunder_str next = line_take(&block);
+        err = sunder_whatif_line(job->whatif, line, next, &job->fail);
+        line = next;
         if (i % LOOK_EVERY == 0) {
             sunder_progress_update(&job->progress,
                 sunder_whatif_counts(job->whatif).events,
-                sunder_lines_bytes_done(job->lines),
+                sunder_lines_bytes_done(job->lines) - block.len,
                 total);
         }
+    }
+    return err;
+}
+
+static enum sunder_exit lines_judge(struct job *job)
+{
+    struct sunder_str block = {0};
+    enum sunder_err err = SUNDER_OK;
+    while (err == SUNDER_OK &&
+           (err = sunder_lines_block(job->lines, &block, &job->fail)) == SUNDER_OK) {
+        err = block_judge(job, block);
     }
     sunder_progress_clear(&job->progress);
     return err == SUNDER_ERR_NOT_FOUND ? SUNDER_EXIT_OK : exit_of(&job->fail);

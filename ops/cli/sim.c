@@ -406,7 +406,8 @@ static void step(
     long len = ftell(out);
     bool whole = fclose(out) == 0 && len > 0 && (size_t)len < sizeof(text);
     struct sunder_str line = {text, (uint32_t)len};
-    if (!whole || sunder_whatif_line(sim->whatif, line, &fail) != SUNDER_OK) {
+    if (!whole ||
+        sunder_whatif_line(sim->whatif, line, (struct sunder_str){0}, &fail) != SUNDER_OK) {
         sunder_cli_complain("policy: %s", fail.text);
         sim->broken = true;
     }

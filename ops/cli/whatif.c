@@ -14,14 +14,24 @@ struct engine {
     uint32_t at; /* Where it judges the event under way. */
 };
 
+/* A line that is decoded.
+ * text  what it was; absent: nothing is */
+struct decoded {
+    struct sunder_wire_line line;
+    struct sunder_str text;
+    void *memory;
+    struct sunder_arena arena;
+    enum sunder_err err;
+};
+
+/* decoded  the line under way is `now` of them, the other one that which follows, if that is known */
 struct sunder_whatif {
     struct sunder_whatif_options options;
     struct engine engines[SUNDER_WHATIF_POLICIES_MAX];
     struct sunder_whatif_answer answers[SUNDER_WHATIF_POLICIES_MAX];
     struct sunder_wire_decoder *decoder;
-    struct sunder_wire_line *line;
-    void *memory;
-    struct sunder_arena arena;
+    struct decoded decoded[2];
+    uint32_t now;
     struct sunder_whatif_counts counts;
 };
 
@@ -77,12 +87,12 @@ enum sunder_err sunder_whatif_open(const struct sunder_whatif_options *options,
         return failed(reterr_fail, SUNDER_ERR_FULL, "no memory");
     }
     whatif->options = *options;
-    whatif->line = calloc(1, sizeof(*whatif->line));
-    whatif->memory = malloc(SUNDER_WIRE_ARENA_BYTES);
-    enum sunder_err err = SUNDER_ERR_FULL;
-    if (whatif->line != NULL && whatif->memory != NULL) {
-        whatif->arena = sunder_arena_of(whatif->memory, SUNDER_WIRE_ARENA_BYTES);
-        err = sunder_wire_decoder_create(&whatif->decoder);
+    enum sunder_err err = sunder_wire_decoder_create(&whatif->decoder);
+    for (uint32_t i = 0; i < 2 && err == SUNDER_OK; i++) {
+        struct decoded *decoded = &whatif->decoded[i];
+        decoded->memory = malloc(SUNDER_WIRE_ARENA_BYTES);
+        err = decoded->memory == NULL ? SUNDER_ERR_FULL : SUNDER_OK;
+        decoded->arena = sunder_arena_of(decoded->memory, SUNDER_WIRE_ARENA_BYTES);
     }
     if (err != SUNDER_OK) {
         failed(reterr_fail, err, "no memory");
@@ -142,8 +152,11 @@ static enum sunder_home_kind home_find(struct sunder_whatif *whatif,
         return SUNDER_HOME_KNOWN;
     }
     int32_t home = 0;
-    enum sunder_home_kind kind =
-        sunder_home(engine->policy, event, whatif->options.partitions, &whatif->arena, &home);
+    enum sunder_home_kind kind = sunder_home(engine->policy,
+        event,
+        whatif->options.partitions,
+        &whatif->decoded[whatif->now].arena,
+        &home);
     if (kind == SUNDER_HOME_KNOWN) {
         engine->at = (uint32_t)home;
     }
@@ -222,28 +235,69 @@ static enum sunder_err malformed_take(
     struct sunder_whatif *whatif, const struct place *place, struct sunder_fail *reterr_fail)
 {
     static const struct sunder_outputs NOTHING = {0};
+    struct sunder_event *event = &whatif->decoded[whatif->now].line.event;
     whatif->counts.malformed += 1;
     enum sunder_err err = SUNDER_OK;
     for (uint32_t i = 0; i < whatif->options.policy_count && err == SUNDER_OK; i++) {
         struct engine *engine = &whatif->engines[i];
-        event_place(engine, place->lies, place, &whatif->line->event);
-        err = sunder_partition_settle(
-            engine->partitions[place->lies], &whatif->line->event, &NOTHING, reterr_fail);
+        event_place(engine, place->lies, place, event);
+        err =
+            sunder_partition_settle(engine->partitions[place->lies], event, &NOTHING, reterr_fail);
     }
     return err;
 }
 
-enum sunder_err sunder_whatif_line(
-    struct sunder_whatif *whatif, struct sunder_str line, struct sunder_fail *reterr_fail)
+static void line_decode(
+    struct sunder_whatif *whatif, struct decoded *decoded, struct sunder_str line)
+{
+    sunder_arena_reset(&decoded->arena);
+    decoded->text = line;
+    decoded->err = sunder_wire_decode_line(whatif->decoder, &decoded->arena, line, &decoded->line);
+}
+
+/* Decodes the line that comes next, and says so to those who will judge it: while they judge the one before, what they need for it
+ * comes into the caches. */
+static void look_ahead(struct sunder_whatif *whatif, struct sunder_str next)
+{
+    struct decoded *ahead = &whatif->decoded[1 - whatif->now];
+    line_decode(whatif, ahead, next);
+    bool one = whatif->options.partitions == 1; /* Else its home would be looked for twice. */
+    for (uint32_t i = 0; i < whatif->options.policy_count && one && ahead->err == SUNDER_OK; i++) {
+        sunder_partition_expect(whatif->engines[i].partitions[0], &ahead->line.event);
+    }
+}
+
+/* The line is decoded already when it was the next one before. */
+static struct decoded *line_take(
+    struct sunder_whatif *whatif, struct sunder_str line, struct sunder_str next)
+{
+    struct decoded *ahead = &whatif->decoded[1 - whatif->now];
+    if (ahead->text.at != NULL) {
+        SUNDER_MUST(ahead->text.at == line.at);
+        SUNDER_MUST(ahead->text.len == line.len);
+        whatif->now = 1 - whatif->now;
+    } else {
+        line_decode(whatif, &whatif->decoded[whatif->now], line);
+    }
+    struct decoded *decoded = &whatif->decoded[whatif->now];
+    decoded->text = (struct sunder_str){0};
+    if (next.at != NULL && !sunder_line_blank(next)) {
+        look_ahead(whatif, next);
+    }
+    return decoded;
+}
+
+enum sunder_err sunder_whatif_line(struct sunder_whatif *whatif,
+    struct sunder_str line,
+    struct sunder_str next,
+    struct sunder_fail *reterr_fail)
 {
     if (sunder_line_blank(line)) {
         return SUNDER_OK;
     }
     uint64_t number = whatif->counts.events++;
-    sunder_arena_reset(&whatif->arena);
-    enum sunder_err err =
-        sunder_wire_decode_line(whatif->decoder, &whatif->arena, line, whatif->line);
-    const struct sunder_wire_position *at = &whatif->line->position;
+    struct decoded *decoded = line_take(whatif, line, next);
+    const struct sunder_wire_position *at = &decoded->line.position;
     if (at->partition >= (int32_t)whatif->options.partitions) {
         char text[128];
         snprintf(text,
@@ -258,10 +312,10 @@ enum sunder_err sunder_whatif_line(
     const struct place place = {.lies = (uint32_t)at->partition,
         .offset = at->has_offset ? at->offset : (int64_t)number,
         .timestamp_ms = at->timestamp_ms};
-    if (err != SUNDER_OK) {
+    if (decoded->err != SUNDER_OK) {
         return malformed_take(whatif, &place, reterr_fail);
     }
-    return event_take(whatif, &place, &whatif->line->event, reterr_fail);
+    return event_take(whatif, &place, &decoded->line.event, reterr_fail);
 }
 
 enum sunder_err sunder_whatif_record(struct sunder_whatif *whatif,
@@ -269,20 +323,21 @@ enum sunder_err sunder_whatif_record(struct sunder_whatif *whatif,
     int32_t partition,
     struct sunder_fail *reterr_fail)
 {
+    struct decoded *decoded = &whatif->decoded[whatif->now];
     whatif->counts.events += 1;
-    sunder_arena_reset(&whatif->arena);
+    sunder_arena_reset(&decoded->arena);
     const struct sunder_wire_record record = {
         .value = in->value, .headers = in->headers, .header_count = in->header_count};
     const struct place place = {
         .lies = (uint32_t)partition, .offset = in->offset, .timestamp_ms = in->timestamp_ms};
     if (sunder_wire_decode_event(whatif->decoder,
-            &whatif->arena,
+            &decoded->arena,
             &record,
-            &whatif->line->event,
-            &whatif->line->problem) != SUNDER_OK) {
+            &decoded->line.event,
+            &decoded->line.problem) != SUNDER_OK) {
         return malformed_take(whatif, &place, reterr_fail);
     }
-    return event_take(whatif, &place, &whatif->line->event, reterr_fail);
+    return event_take(whatif, &place, &decoded->line.event, reterr_fail);
 }
 
 struct sunder_whatif_counts sunder_whatif_counts(const struct sunder_whatif *whatif)
@@ -310,8 +365,8 @@ void sunder_whatif_destroy(struct sunder_whatif **whatif)
         free(engine->partitions);
     }
     sunder_wire_decoder_destroy(&it->decoder);
-    free(it->line);
-    free(it->memory);
+    free(it->decoded[0].memory);
+    free(it->decoded[1].memory);
     free(it);
     *whatif = NULL;
 }

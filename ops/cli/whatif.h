@@ -49,9 +49,13 @@ SUNDER_MUST_USE enum sunder_err sunder_whatif_open(const struct sunder_whatif_op
     struct sunder_fail *reterr_fail);
 
 /* Judges one line of a file; blank ones are nothing.
+ *   next  the line that is judged by the next call but for blank ones, at this very place; absent: not known. It is looked at ahead,
+ *         which saves waiting for memory
  * SUNDER_ERR_INVALID: the line names a partition that is not there. Others: it cannot go on. */
-SUNDER_MUST_USE enum sunder_err sunder_whatif_line(
-    struct sunder_whatif *whatif, struct sunder_str line, struct sunder_fail *reterr_fail);
+SUNDER_MUST_USE enum sunder_err sunder_whatif_line(struct sunder_whatif *whatif,
+    struct sunder_str line,
+    struct sunder_str next,
+    struct sunder_fail *reterr_fail);
 
 /* Judges one record of a topic's partition. */
 SUNDER_MUST_USE enum sunder_err sunder_whatif_record(struct sunder_whatif *whatif,
