@@ -7,7 +7,7 @@
 #include "engine/base/must.h"
 #include "engine/rules/rows.h"
 
-#define ROWS_FORMAT 4u /* Version of all row layouts and of the mark. */
+#define ROWS_FORMAT 5u /* Version of all row layouts and of the mark. */
 #define MARK_VERSION 1u
 
 static const struct sunder_store_table TABLES[] = {

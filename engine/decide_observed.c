@@ -115,13 +115,8 @@ enum sunder_err sunder_decide_observed(struct sunder_step *step)
     struct sunder_judge *judge = &step->judge;
     struct sunder_decision *record = NULL;
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_OBSERVED, &record));
-    bool found = false;
-    int64_t time_ms = 0;
-    struct sunder_copy copy = {judge->domain_id, judge->event->source, judge->event->id};
-    SUNDER_TRY(sunder_copy_find(&judge->state, copy, &found, &time_ms));
-    uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
-    if (found && age < (uint64_t)judge->state.policy->horizon_ms) {
-        record->duplicate = true;
+    SUNDER_TRY(sunder_judge_recorded(judge, &record->duplicate));
+    if (record->duplicate) {
         SUNDER_TRY(sunder_answer_claims(step, record));
         sunder_answer_give(step, record);
         return SUNDER_OK;

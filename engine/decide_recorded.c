@@ -42,18 +42,6 @@ static enum sunder_err is_subject(
     return SUNDER_OK;
 }
 
-/* Whether this event was recorded before (S7: copies by tenant, source and id). */
-static enum sunder_err is_copy(const struct sunder_step *step, bool *ret_copy)
-{
-    const struct sunder_judge *judge = &step->judge;
-    int64_t time_ms = 0;
-    struct sunder_copy copy = {judge->domain_id, judge->event->source, judge->event->id};
-    SUNDER_TRY(sunder_copy_find(&judge->state, copy, ret_copy, &time_ms));
-    uint64_t age = (uint64_t)judge->now_ms - (uint64_t)time_ms;
-    *ret_copy = *ret_copy && age < (uint64_t)judge->state.policy->horizon_ms;
-    return SUNDER_OK;
-}
-
 /* The state machine of S6 and S8. own: the intent's agent reports. */
 static void outcome_effect(
     const struct sunder_record *intent, bool own, struct sunder_decision *record, struct sunder_str *ret_finding)
@@ -111,7 +99,7 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_OUTCOME, &record));
     record->intent = event->intent;
     record->result = event->result;
-    SUNDER_TRY(is_copy(step, &record->duplicate));
+    SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
     struct sunder_str finding = {0};
     if (!record->duplicate) {
         outcome_effect(&intent, own, record, &finding);
@@ -136,7 +124,7 @@ enum sunder_err sunder_decide_task(struct sunder_step *step)
     }
     struct sunder_decision *record = NULL;
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_TASK, &record));
-    SUNDER_TRY(is_copy(step, &record->duplicate));
+    SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
     bool opens = event->task_state == SUNDER_TASK_OPENED;
     if (!record->duplicate && opens && task.known) {
         return sunder_answer_dead(step, SUNDER_STR("task_reused"), SUNDER_STR("task"),
@@ -191,7 +179,7 @@ enum sunder_err sunder_decide_delegation(struct sunder_step *step)
     const struct sunder_event *event = step->judge.event;
     struct sunder_decision *record = NULL;
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_DELEGATION, &record));
-    SUNDER_TRY(is_copy(step, &record->duplicate));
+    SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
     bool known = false;
     uint32_t count = 0;
     SUNDER_TRY(find_edge(step, &known, &count));
@@ -235,7 +223,7 @@ enum sunder_err sunder_decide_case(struct sunder_step *step)
     }
     struct sunder_decision *record = NULL;
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_CASE, &record));
-    SUNDER_TRY(is_copy(step, &record->duplicate));
+    SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
     if (!record->duplicate && (row.flags & SUNDER_KEY_CLOSED) != 0) {
         return sunder_answer_dead(
             step, SUNDER_STR("case_closed"), key, SUNDER_STR("this case is closed already"));
@@ -262,7 +250,7 @@ enum sunder_err sunder_decide_control(struct sunder_step *step)
     }
     struct sunder_decision *record = NULL;
     SUNDER_TRY(sunder_answer(step, SUNDER_RECORD_CONTROL, &record));
-    SUNDER_TRY(is_copy(step, &record->duplicate));
+    SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
     record->control = event->control;
     record->subject = event->subject;
     sunder_answer_give(step, record);

@@ -429,7 +429,9 @@ enum sunder_err sunder_fold(const struct sunder_policy *policy, const struct sun
         return SUNDER_OK;
     }
     if (remembers_copy) {
-        struct sunder_copy copy = {fold.domain, record->publisher, record->event};
+        struct sunder_name publisher;
+        SUNDER_TRY(sunder_name_intern(&fold.state, fold.scope.tenant, record->publisher, &publisher));
+        struct sunder_copy copy = {fold.domain, publisher.id, record->event};
         SUNDER_TRY(sunder_copy_put(&fold.state, copy, record->stream_time_ms));
     }
     return fold_kind(&fold);

@@ -78,17 +78,24 @@ static inline void sunder_out_i64(struct sunder_out *out, int64_t value)
     sunder_out_u64(out, (uint64_t)value);
 }
 
-/* Big-endian, for keys that must sort as numbers. */
-static inline void sunder_out_be32(struct sunder_out *out, uint32_t value)
+/* A number in `width` bytes, 1 to 8: rows say the width once for several numbers. What does not fit is lost. */
+static inline void sunder_out_uint(struct sunder_out *out, uint64_t value, uint32_t width)
 {
-    uint8_t raw[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
-    sunder_out_bytes(out, raw, 4);
+    uint8_t raw[8];
+    struct sunder_out all = sunder_out_of(raw, sizeof raw);
+    sunder_out_u64(&all, value);
+    if (!out->failed && out->size - out->len >= 8) {
+        memcpy(out->at + out->len, raw, 8); /* No loop where there is room. */
+        out->len += width;
+    } else {
+        sunder_out_bytes(out, raw, width);
+    }
 }
 
-static inline void sunder_out_be64(struct sunder_out *out, uint64_t value)
+/* How many bytes a number needs, at least one. */
+static inline uint32_t sunder_uint_width(uint64_t value)
 {
-    sunder_out_be32(out, (uint32_t)(value >> 32));
-    sunder_out_be32(out, (uint32_t)value);
+    return (71u - (uint32_t)__builtin_clzll(value | 1)) / 8;
 }
 
 /* A length of 16 bits, 0 for absent and len + 1 otherwise, then the bytes. */
@@ -150,6 +157,23 @@ static inline uint64_t sunder_in_u64(struct sunder_in *in)
 static inline int64_t sunder_in_i64(struct sunder_in *in)
 {
     return (int64_t)sunder_in_u64(in);
+}
+
+static inline uint64_t sunder_in_uint(struct sunder_in *in, uint32_t width)
+{
+    in->failed = in->failed || width == 0 || width > 8 || in->len - in->pos < width;
+    if (in->failed) {
+        return 0;
+    }
+    uint8_t raw[8] = {0};
+    if (in->len - in->pos >= sizeof raw) {
+        memcpy(raw, in->at + in->pos, sizeof raw); /* No loop where there are so many. */
+    } else {
+        memcpy(raw, in->at + in->pos, width);
+    }
+    in->pos += width;
+    struct sunder_in all = {.at = raw, .len = sizeof raw};
+    return sunder_in_u64(&all) & (UINT64_MAX >> (64 - (8 * width)));
 }
 
 static inline struct sunder_str sunder_in_text(struct sunder_in *in)

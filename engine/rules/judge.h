@@ -147,6 +147,9 @@ SUNDER_MUST_USE enum sunder_err sunder_judge_identify(struct sunder_judge *judge
 SUNDER_MUST_USE enum sunder_err sunder_judge_copies(
     struct sunder_judge *judge, const struct sunder_record **ret_copy);
 
+/* Whether an event of another kind was recorded before (S7: copies by tenant, source and id). */
+SUNDER_MUST_USE enum sunder_err sunder_judge_recorded(const struct sunder_judge *judge, bool *ret_copy);
+
 /* The chain: subjects, principal, depth, task. Judges nothing. */
 SUNDER_MUST_USE enum sunder_err sunder_judge_chain(struct sunder_judge *judge);
 

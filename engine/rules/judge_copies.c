@@ -65,3 +65,20 @@ enum sunder_err sunder_judge_copies(struct sunder_judge *judge, const struct sun
     *ret_copy = record;
     return SUNDER_OK;
 }
+
+enum sunder_err sunder_judge_recorded(const struct sunder_judge *judge, bool *ret_copy)
+{
+    const struct sunder_event *event = judge->event;
+    *ret_copy = false;
+    if (judge->domain_id == 0) {
+        return SUNDER_OK;
+    }
+    struct sunder_name publisher;
+    SUNDER_TRY(sunder_name_find(&judge->state, judge->tenant_id, event->source, &publisher));
+    struct sunder_copy copy = {judge->domain_id, publisher.id, event->id};
+    int64_t time_ms = 0;
+    bool found = false;
+    SUNDER_TRY(sunder_copy_find(&judge->state, copy, &found, &time_ms));
+    *ret_copy = found && live(judge, time_ms);
+    return SUNDER_OK;
+}

@@ -9,7 +9,10 @@ void sunder_key_row_name(struct sunder_key *key, uint32_t domain, uint16_t space
     sunder_key_text(key, text);
 }
 
-#define FLAG_EPOCH 128u /* Of a row as written: the position of its closing record follows. */
+/* Of a row as written. */
+#define FLAG_EPOCH 128u     /* The position of its closing record follows. */
+#define MEMBER_WIDTH_AT 5u /* Two bits: bytes of a member's id, less one. */
+#define FLAGS_WRITTEN (FLAG_EPOCH | (3u << MEMBER_WIDTH_AT))
 
 /* Counts are small: a byte, or UINT8_MAX and four more. */
 static uint32_t read_count(struct sunder_in *in)
@@ -48,42 +51,84 @@ static bool read_binds(struct sunder_in *in, struct sunder_arena *arena, struct 
     return true;
 }
 
-static bool read_members(struct sunder_in *in, struct sunder_arena *arena, struct sunder_key_row *row)
+static bool read_members(
+    struct sunder_in *in, struct sunder_arena *arena, uint32_t width, struct sunder_key_row *row)
 {
     row->members = SUNDER_ARENA_RAW(arena, struct sunder_key_member, SUNDER_KEY_MEMBERS_MAX);
     if (row->members == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < row->member_count && i < SUNDER_KEY_MEMBERS_MAX; i++) {
-        row->members[i].subject = sunder_in_u32(in);
+        row->members[i].subject = (uint32_t)sunder_in_uint(in, width);
         row->members[i].count = read_count(in);
     }
     in->failed = in->failed || row->member_count > SUNDER_KEY_MEMBERS_MAX;
     return !in->failed;
 }
 
-/* A fact in a row: u64 position, i64 time, u8 released and phases, u8 subjects, u8 duties, u32 task, then u32 subject ids and u16
- * duty ids. */
-#define FACT_FLAGS_AT 16u
-#define FACT_SUBJECTS_AT 17u
-#define FACT_DUTIES_AT 18u
-#define FACT_HEAD_BYTES 23u
-#define FACT_BYTES_MAX (FACT_HEAD_BYTES + (4u * UINT8_MAX) + (2u * UINT8_MAX))
+/* A fact in a row: what it is, its numbers of subjects and duties, position, time, task, subjects, duties. The first two bytes say how
+ * wide the numbers are, so that facts are skipped without being read. */
+#define FACT_RELEASED 1u
+#define FACT_PHASES_AT 1u   /* Three bits. */
+#define FACT_ID_WIDTH_AT 4u /* Two bits: bytes of a subject's or task's id, less one. */
+#define FACT_WIDE_DUTIES 64u /* Two bytes each. */
+#define FACT_WIDE 128u /* Position and time have eight bytes each; else four and six. */
+#define FACT_MANY 255u /* Two bytes follow in place of two halves of one: subjects, duties. */
+#define FACT_BYTES_MAX (4u + 16u + 4u + (4u * UINT8_MAX) + (2u * UINT8_MAX))
+
+struct fact_head {
+    uint8_t flags;
+    uint8_t subject_count;
+    uint8_t duty_count;
+    uint32_t bytes; /* of the head */
+};
+
+static uint32_t id_width(uint8_t flags)
+{
+    return ((flags >> FACT_ID_WIDTH_AT) & 3u) + 1;
+}
+
+static uint32_t duty_width(uint8_t flags)
+{
+    return (flags & FACT_WIDE_DUTIES) != 0 ? 2 : 1;
+}
+
+static uint32_t position_width(uint8_t flags)
+{
+    return (flags & FACT_WIDE) != 0 ? 8 : 4;
+}
+
+static uint32_t time_width(uint8_t flags)
+{
+    return (flags & FACT_WIDE) != 0 ? 8 : 6;
+}
+
+static struct fact_head read_head(struct sunder_in *in)
+{
+    uint32_t start = in->pos;
+    struct fact_head head = {.flags = sunder_in_u8(in)};
+    uint8_t counts = sunder_in_u8(in);
+    head.subject_count = counts == FACT_MANY ? sunder_in_u8(in) : counts & 15u;
+    head.duty_count = counts == FACT_MANY ? sunder_in_u8(in) : counts >> 4;
+    head.bytes = in->pos - start;
+    return head;
+}
 
 /* Length of the fact that begins at `at`; 0 when it does not fit into `left`. */
 static uint32_t fact_len(const uint8_t *at, uint32_t left)
 {
-    if (left < FACT_HEAD_BYTES) {
-        return 0;
-    }
-    uint32_t len = FACT_HEAD_BYTES + (4u * at[FACT_SUBJECTS_AT]) + (2u * at[FACT_DUTIES_AT]);
-    return len <= left ? len : 0;
+    struct sunder_in in = {.at = at, .len = left};
+    struct fact_head head = read_head(&in);
+    uint32_t len = head.bytes + position_width(head.flags) + time_width(head.flags) +
+                   (id_width(head.flags) * (1u + head.subject_count)) + (duty_width(head.flags) * head.duty_count);
+    return !in.failed && len <= left ? len : 0;
 }
 
-static uint64_t fact_position(const uint8_t *at)
+static uint64_t fact_position(const uint8_t *at, uint32_t left)
 {
-    struct sunder_in in = {.at = at, .len = FACT_HEAD_BYTES};
-    return sunder_in_u64(&in);
+    struct sunder_in in = {.at = at, .len = left};
+    struct fact_head head = read_head(&in);
+    return sunder_in_uint(&in, position_width(head.flags));
 }
 
 /* A wide row has, in place of its facts, the duties and phases that any of them had: u16 elements, ascending. */
@@ -169,29 +214,31 @@ enum sunder_err sunder_key_row_facts(
     const struct sunder_state *state, const struct sunder_key_row *row, struct sunder_key_fact **ret_facts)
 {
     struct sunder_key_fact *facts = SUNDER_ARENA_NEW(state->arena, struct sunder_key_fact, row->fact_count);
-    uint32_t *subjects = sunder_arena_alloc_raw(state->arena, row->raw_len, _Alignof(uint32_t));
-    uint16_t *duties = sunder_arena_alloc_raw(state->arena, row->raw_len, _Alignof(uint16_t));
+    /* An id has a byte at least. */
+    uint32_t *subjects = SUNDER_ARENA_RAW(state->arena, uint32_t, row->raw_len);
+    uint16_t *duties = SUNDER_ARENA_RAW(state->arena, uint16_t, row->raw_len);
     if (facts == NULL || subjects == NULL || duties == NULL) {
         return SUNDER_ERR_FULL;
     }
     struct sunder_in in = {.at = row->raw, .len = row->raw_len};
     for (uint32_t i = 0; i < row->fact_count; i++) {
         struct sunder_key_fact *fact = &facts[i];
-        fact->position = sunder_in_u64(&in);
-        fact->time_ms = sunder_in_i64(&in);
-        uint8_t flags = sunder_in_u8(&in);
-        fact->released = (flags & 1u) != 0;
-        fact->phases = (uint8_t)(flags >> 1);
-        fact->subject_count = sunder_in_u8(&in);
-        fact->duty_count = sunder_in_u8(&in);
-        fact->task = sunder_in_u32(&in);
+        struct fact_head head = read_head(&in);
+        uint32_t id_bytes = id_width(head.flags);
+        fact->position = sunder_in_uint(&in, position_width(head.flags));
+        fact->time_ms = (int64_t)sunder_in_uint(&in, time_width(head.flags));
+        fact->released = (head.flags & FACT_RELEASED) != 0;
+        fact->phases = (head.flags >> FACT_PHASES_AT) & 7u;
+        fact->subject_count = head.subject_count;
+        fact->duty_count = head.duty_count;
+        fact->task = (uint32_t)sunder_in_uint(&in, id_bytes);
         fact->subjects = subjects;
         fact->duties = duties;
         for (uint32_t n = 0; n < fact->subject_count; n++) {
-            *subjects++ = sunder_in_u32(&in);
+            *subjects++ = (uint32_t)sunder_in_uint(&in, id_bytes);
         }
         for (uint32_t n = 0; n < fact->duty_count; n++) {
-            *duties++ = sunder_in_u16(&in);
+            *duties++ = (uint16_t)sunder_in_uint(&in, duty_width(head.flags));
         }
     }
     *ret_facts = facts;
@@ -210,11 +257,13 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
         return err;
     }
     struct sunder_in in = sunder_in_of(value);
+    uint32_t member_width = 1;
     if (err == SUNDER_OK) {
         row.exists = true;
-        row.flags = sunder_in_u8(&in);
-        row.closed = (row.flags & FLAG_EPOCH) != 0 ? sunder_in_i64(&in) : -1;
-        row.flags = (uint8_t)(row.flags & ~FLAG_EPOCH);
+        uint8_t flags = sunder_in_u8(&in);
+        row.closed = (flags & FLAG_EPOCH) != 0 ? sunder_in_i64(&in) : -1;
+        row.flags = (uint8_t)(flags & ~FLAGS_WRITTEN);
+        member_width = ((flags >> MEMBER_WIDTH_AT) & 3u) + 1;
         row.reserved = read_count(&in);
         row.fact_count = sunder_in_u8(&in);
         row.member_count = sunder_in_u8(&in);
@@ -222,7 +271,7 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
             return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
         }
     }
-    if (!read_members(&in, state->arena, &row)) {
+    if (!read_members(&in, state->arena, member_width, &row)) {
         return in.failed ? SUNDER_ERR_CORRUPT : SUNDER_ERR_FULL;
     }
     row.raw_len = in.len - in.pos;
@@ -240,19 +289,41 @@ enum sunder_err sunder_key_row_get(const struct sunder_state *state, uint32_t do
     return SUNDER_OK;
 }
 
+static uint8_t fact_flags(const struct sunder_key_fact *fact)
+{
+    uint32_t ids = fact->task; /* All ids together: the highest bit is that of the largest. */
+    for (uint32_t i = 0; i < fact->subject_count; i++) {
+        ids |= fact->subjects[i];
+    }
+    uint32_t duties = 0;
+    for (uint32_t i = 0; i < fact->duty_count; i++) {
+        duties |= fact->duties[i];
+    }
+    bool wide = fact->position > UINT32_MAX || (uint64_t)fact->time_ms >> 48 != 0;
+    return (uint8_t)((fact->released ? FACT_RELEASED : 0) | ((uint32_t)fact->phases << FACT_PHASES_AT) |
+                     ((sunder_uint_width(ids) - 1) << FACT_ID_WIDTH_AT) |
+                     (duties > UINT8_MAX ? FACT_WIDE_DUTIES : 0) | (wide ? FACT_WIDE : 0));
+}
+
 static void write_fact(struct sunder_out *out, const struct sunder_key_fact *fact)
 {
-    sunder_out_u64(out, fact->position);
-    sunder_out_i64(out, fact->time_ms);
-    sunder_out_u8(out, (uint8_t)((fact->released ? 1u : 0u) | (uint32_t)(fact->phases << 1)));
-    sunder_out_u8(out, fact->subject_count);
-    sunder_out_u8(out, fact->duty_count);
-    sunder_out_u32(out, fact->task);
+    uint8_t flags = fact_flags(fact);
+    sunder_out_u8(out, flags);
+    if (fact->subject_count < 15 && fact->duty_count < 15) {
+        sunder_out_u8(out, (uint8_t)(fact->subject_count | (fact->duty_count << 4)));
+    } else {
+        sunder_out_u8(out, FACT_MANY);
+        sunder_out_u8(out, fact->subject_count);
+        sunder_out_u8(out, fact->duty_count);
+    }
+    sunder_out_uint(out, fact->position, position_width(flags));
+    sunder_out_uint(out, (uint64_t)fact->time_ms, time_width(flags));
+    sunder_out_uint(out, fact->task, id_width(flags));
     for (uint32_t i = 0; i < fact->subject_count; i++) {
-        sunder_out_u32(out, fact->subjects[i]);
+        sunder_out_uint(out, fact->subjects[i], id_width(flags));
     }
     for (uint32_t i = 0; i < fact->duty_count; i++) {
-        sunder_out_u16(out, fact->duties[i]);
+        sunder_out_uint(out, fact->duties[i], duty_width(flags));
     }
 }
 
@@ -265,7 +336,13 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
         size += 7 + row->binds[i].case_id.len;
     }
     struct sunder_out out = sunder_row_buffer(state, size);
-    sunder_out_u8(&out, (uint8_t)(row->flags | (row->closed == -1 ? 0 : FLAG_EPOCH)));
+    uint32_t ids = 0;
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        ids |= row->members[i].subject;
+    }
+    uint32_t width = sunder_uint_width(ids);
+    sunder_out_u8(
+        &out, (uint8_t)(row->flags | ((width - 1) << MEMBER_WIDTH_AT) | (row->closed == -1 ? 0 : FLAG_EPOCH)));
     if (row->closed != -1) {
         sunder_out_i64(&out, row->closed);
     }
@@ -278,7 +355,7 @@ enum sunder_err sunder_key_row_put(const struct sunder_state *state, const struc
         sunder_out_text(&out, row->binds[i].case_id);
     }
     for (uint32_t i = 0; i < row->member_count; i++) {
-        sunder_out_u32(&out, row->members[i].subject);
+        sunder_out_uint(&out, row->members[i].subject, width);
         write_count(&out, row->members[i].count);
     }
     sunder_out_bytes(&out, row->raw, row->raw_len);
@@ -337,9 +414,9 @@ enum sunder_err sunder_key_row_mark(const struct sunder_state *state, struct sun
         return sunder_wide_mark(state, row, fact, released);
     }
     for (uint32_t at = 0; at < row->raw_len; at += fact_len(row->raw + at, row->raw_len - at)) {
-        if (fact_position(row->raw + at) == fact->position) {
-            uint8_t *flags = row->raw + at + FACT_FLAGS_AT;
-            *flags = (uint8_t)((*flags & ~1u) | (released ? 1u : 0u));
+        if (fact_position(row->raw + at, row->raw_len - at) == fact->position) {
+            uint8_t *flags = row->raw + at;
+            *flags = (uint8_t)((*flags & ~FACT_RELEASED) | (released ? FACT_RELEASED : 0));
         }
     }
     return SUNDER_OK;

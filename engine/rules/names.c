@@ -5,11 +5,13 @@
 static void name_key(struct sunder_key *key, uint32_t scope, struct sunder_str text)
 {
     sunder_key_start(key, SUNDER_TABLE_NAME, scope);
-    if (text.len <= SUNDER_IDENTIFIER_BYTES_MAX) {
+    bool hashed = text.len > SUNDER_IDENTIFIER_BYTES_MAX || (text.len != 0 && text.at[0] == '|');
+    if (!hashed) {
         sunder_key_text(key, text);
         return;
     }
-    /* The text of a finer domain may be longer than a key; `|` begins no identifier. */
+    /* The text of a finer domain, and the source of an observed act, may be longer than a key. What a hash stands for is told by a
+     * `|`, which begins no identifier, but may begin a source. */
     uint8_t hash[32];
     sunder_hash_256(text, hash);
     sunder_key_u8(key, (uint8_t)'|');

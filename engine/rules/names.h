@@ -5,7 +5,7 @@
 
 #include "engine/rules/rows.h"
 
-/* Tenants and domains are named in this scope, subjects and tasks in the scope of their tenant. */
+/* Tenants and domains are named in this scope, subjects, tasks and publishers in the scope of their tenant. */
 #define SUNDER_SCOPE_ROOT 0u
 
 #define SUNDER_NAME_QUARANTINED 1u /* S37: a quarantined subject. */

@@ -1,7 +1,5 @@
 #include "engine/rules/record.h"
 
-#include "engine/base/hash.h"
-
 /* Texts of identifiers, rules' texts, and the rest: ids of subjects and duties, the digest, numbers. */
 _Static_assert(((SUNDER_INTENT_OBJECTS_MAX + SUNDER_INTENT_CASES_MAX + 4) *
                    (SUNDER_IDENTIFIER_BYTES_MAX + 2)) +
@@ -158,7 +156,8 @@ static uint32_t pack_digits(const char *first_four, const char *last_four, uint6
     uint64_t letters = (text >> 6) & BYTES(1);
     uint64_t values = (text & BYTES(0x0f)) + (letters * 9);
     uint64_t from_ten = ((values + BYTES(6)) >> 4) & BYTES(1);
-    *wrong |= (text ^ (values + BYTES('0') + (from_ten * ('a' - '9' - 1)))) | (values & BYTES(0xf0));
+    *wrong |=
+        (text ^ (values + BYTES('0') + (from_ten * ('a' - '9' - 1)))) | (values & BYTES(0xf0));
     values = (values | (values << 12)) & UINT64_C(0xff00ff00ff00ff00);
     values = (values >> 8 | values >> 16) & UINT64_C(0x0000ffff0000ffff);
     return (uint32_t)(values | values >> 16);
@@ -180,16 +179,21 @@ static bool pack_uuid(struct sunder_str text, uint32_t packed[4])
 }
 
 /* 0 begins no identifier. */
-void sunder_record_intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
+static void key_id(struct sunder_key *key, struct sunder_str id)
 {
-    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
     uint32_t uuid[4];
-    if (pack_uuid(intent, uuid)) {
+    if (pack_uuid(id, uuid)) {
         sunder_key_u8(key, 0);
         sunder_key_text(key, (struct sunder_str){(const char *)uuid, sizeof uuid});
     } else {
-        sunder_key_text(key, intent);
+        sunder_key_text(key, id);
     }
+}
+
+void sunder_record_intent_key(struct sunder_key *key, uint32_t domain, struct sunder_str intent)
+{
+    sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
+    key_id(key, intent);
 }
 
 static bool read_texts(
@@ -343,7 +347,7 @@ static enum sunder_err record_led_to(const struct sunder_state *state,
         return err == SUNDER_ERR_NOT_FOUND ? SUNDER_OK : err;
     }
     struct sunder_in in = sunder_in_of(value);
-    uint64_t position = sunder_in_u64(&in);
+    uint64_t position = sunder_in_uint(&in, in.len);
     return in.failed ? SUNDER_ERR_CORRUPT : sunder_record_get(state, position, ret_record);
 }
 
@@ -352,7 +356,7 @@ static enum sunder_err lead_to(
 {
     uint8_t raw[8];
     struct sunder_out out = sunder_out_of(raw, sizeof raw);
-    sunder_out_u64(&out, position);
+    sunder_out_uint(&out, position, sunder_uint_width(position));
     return sunder_row_put(state, key, &out);
 }
 
@@ -399,7 +403,7 @@ static void observed_key(struct sunder_key *key, uint32_t domain, struct sunder_
 {
     sunder_key_start(key, SUNDER_TABLE_INTENT, domain);
     sunder_key_u8(key, (uint8_t)'|');
-    sunder_key_text(key, event);
+    key_id(key, event);
 }
 
 enum sunder_err sunder_record_find_observed(const struct sunder_state *state,
@@ -421,22 +425,11 @@ enum sunder_err sunder_record_index_observed(
     return lead_to(state, &key, position);
 }
 
-/* The source of an observed act is any URI reference, of any length; a long one is named by two independent 128-bit hashes. */
-#define SOURCE_BYTES_MAX 200u
-
 static void copy_key(struct sunder_key *key, struct sunder_copy copy)
 {
     sunder_key_start(key, SUNDER_TABLE_COPY, copy.domain);
-    if (copy.source.len <= SOURCE_BYTES_MAX) {
-        sunder_key_u8(key, (uint8_t)copy.source.len);
-        sunder_key_text(key, copy.source);
-    } else {
-        uint8_t hash[32];
-        sunder_hash_256(copy.source, hash);
-        sunder_key_u8(key, UINT8_MAX);
-        sunder_key_text(key, (struct sunder_str){(const char *)hash, sizeof hash});
-    }
-    sunder_key_text(key, copy.event);
+    sunder_key_u32(key, copy.source);
+    key_id(key, copy.event);
 }
 
 enum sunder_err sunder_copy_find(const struct sunder_state *state,
@@ -444,6 +437,10 @@ enum sunder_err sunder_copy_find(const struct sunder_state *state,
     bool *ret_found,
     int64_t *ret_time_ms)
 {
+    *ret_found = false;
+    if (copy.source == 0) {
+        return SUNDER_OK;
+    }
     struct sunder_key key;
     copy_key(&key, copy);
     struct sunder_str value;

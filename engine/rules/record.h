@@ -84,9 +84,10 @@ struct sunder_retry {
     uint32_t agent;
     struct sunder_str idempotency_key;
 };
+/* source: the name of its publisher, in the tenant's scope; 0: nothing of theirs was recorded */
 struct sunder_copy {
     uint32_t domain;
-    struct sunder_str source;
+    uint32_t source;
     struct sunder_str event;
 };
 

@@ -8,7 +8,7 @@
  *            domain id, `|`, event id             position of an observed act
  *   RECORD   position                                 what was decided there (record.h)
  *   RETRY    domain id, agent id, idempotency key     position of its record
- *   COPY     domain id, source, event id              stream time            (kinds other than intent)
+ *   COPY     domain id, publisher's id, event id      stream time            (kinds other than intent)
  *   EDGES    tenant id, `to` id                       delegation edges       (edges.h)
  *   TASK     tenant id, task                          the task               (task.h)
  *   KEY      domain id, space, key                    facts under a key      (key_row.h)

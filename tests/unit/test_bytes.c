@@ -38,36 +38,56 @@ static void what_is_written_is_read_back(void **state)
     assert_int_equal(in.pos, out.len);
 }
 
-static void the_layout_is_little_endian_and_keys_are_big_endian(void **state)
+static void the_layout_is_little_endian(void **state)
 {
     (void)state;
     uint8_t memory[24];
     struct sunder_out out = sunder_out_of(memory, sizeof memory);
-    const uint8_t expected[] = {2, 1, 4, 3, 2, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 1, 2};
+    const uint8_t expected[] = {2, 1, 4, 3, 2, 1, 5, 4, 3};
 
     sunder_out_u16(&out, 0x0102);
     sunder_out_u32(&out, 0x01020304);
-    sunder_out_be32(&out, 0x01020304);
-    sunder_out_be64(&out, 0x0102);
+    sunder_out_uint(&out, 0x030405, 3);
 
     assert_int_equal(out.len, sizeof expected);
     assert_memory_equal(memory, expected, sizeof expected);
 }
 
-/* Big-endian bytes sort as the numbers do. */
-static void keys_sort_as_their_numbers(void **state)
+static void numbers_of_any_width_are_read_back_wherever_they_end(void **state)
 {
     (void)state;
-    const uint64_t sorted[] = {
-        0, 1, 255, 256, 65535, UINT32_MAX, (uint64_t)UINT32_MAX + 1, UINT64_MAX};
-    uint8_t before[8] = {0};
-    for (size_t i = 0; i < sizeof(sorted) / sizeof(sorted[0]); i++) {
-        uint8_t memory[8];
-        struct sunder_out out = sunder_out_of(memory, sizeof memory);
-        sunder_out_be64(&out, sorted[i]);
-        assert_true(i == 0 || memcmp(before, memory, sizeof memory) < 0);
-        memcpy(before, memory, sizeof memory);
+    for (uint32_t width = 1; width <= 8; width++) {
+        uint64_t largest = UINT64_MAX >> (64 - (8 * width));
+        assert_int_equal(sunder_uint_width(largest), width);
+        assert_int_equal(sunder_uint_width((largest >> 8) + 1), width);
+        for (uint32_t room = width; room <= 17; room++) {
+            uint8_t memory[18];
+            memset(memory, 0xee, sizeof memory);
+            struct sunder_out out = sunder_out_of(memory, room);
+            sunder_out_uint(&out, largest - 1, width);
+            assert_false(out.failed);
+            assert_int_equal(out.len, width);
+            assert_int_equal(memory[room], 0xee);
+            memset(memory + width, 0xee, sizeof memory - width);
+
+            struct sunder_in in = {.at = memory, .len = room};
+            assert_true(sunder_in_uint(&in, width) == largest - 1);
+            assert_int_equal(in.pos, width);
+            struct sunder_in cut = {.at = memory, .len = width - 1};
+            assert_true(sunder_in_uint(&cut, width) == 0);
+            assert_true(cut.failed);
+            struct sunder_out full = sunder_out_of(memory, width - 1);
+            sunder_out_uint(&full, 1, width);
+            assert_true(full.failed);
+        }
     }
+    assert_int_equal(sunder_uint_width(0), 1);
+    struct sunder_in none = sunder_in_of(SUNDER_STR("twelve bytes"));
+    assert_true(sunder_in_uint(&none, 0) == 0);
+    assert_true(none.failed);
+    struct sunder_in wide = sunder_in_of(SUNDER_STR("twelve bytes"));
+    assert_true(sunder_in_uint(&wide, 9) == 0);
+    assert_true(wide.failed);
 }
 
 static void writing_past_the_end_fails_for_good_and_touches_nothing(void **state)
@@ -135,8 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_back),
-        cmocka_unit_test(the_layout_is_little_endian_and_keys_are_big_endian),
-        cmocka_unit_test(keys_sort_as_their_numbers),
+        cmocka_unit_test(the_layout_is_little_endian),
+        cmocka_unit_test(numbers_of_any_width_are_read_back_wherever_they_end),
         cmocka_unit_test(writing_past_the_end_fails_for_good_and_touches_nothing),
         cmocka_unit_test(reading_past_the_end_fails_for_good_and_gives_zero),
         cmocka_unit_test(a_text_that_says_more_than_there_is_fails),

@@ -119,6 +119,59 @@ static void the_largest_row_comes_back_as_it_was(void **state)
     }
 }
 
+static void facts_and_members_of_every_width_come_back(void **state)
+{
+    struct rig *rig = *state;
+    static const uint32_t ids[] = {
+        1, UINT8_MAX, UINT8_MAX + 1, UINT16_MAX + 1, 0xffffffu, 0x1000000u};
+    static const uint64_t positions[] = {0, UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX, 1, 2};
+    static const int64_t times[] = {0, ((int64_t)1 << 48) - 1, 1, -1, (int64_t)1 << 48, 2};
+    static const uint8_t counts[] = {14, 15, 16, 0, 1, UINT8_MAX};
+    static uint32_t subjects[6][UINT8_MAX];
+    static uint16_t duties[6][UINT8_MAX];
+    for (uint32_t i = 0; i < 6; i++) {
+        for (uint32_t n = 0; n < UINT8_MAX; n++) {
+            subjects[i][n] = ids[i] - (n % 2);
+            duties[i][n] = (uint16_t)(n + (i % 2));
+        }
+        struct sunder_key_fact fact = {
+            .position = positions[i],
+            .time_ms = times[i],
+            .released = i == 3,
+            .phases = (uint8_t)(1u << (i % 3)),
+            .subject_count = counts[i],
+            .duty_count = counts[5 - i],
+            .task = ids[5 - i],
+            .subjects = subjects[i],
+            .duties = duties[i],
+        };
+        struct sunder_key_row row = row_of(rig);
+        assert_int_equal(sunder_key_row_add(&rig->state, &row, &fact), SUNDER_OK);
+        row.members[i] = (struct sunder_key_member){ids[i], i + 1};
+        row.member_count = i + 1;
+        put(rig, &row);
+        row = row_of(rig);
+        for (uint32_t n = 0; n <= i; n++) {
+            assert_int_equal(row.members[n].subject, ids[n]);
+            assert_int_equal(row.members[n].count, n + 1);
+        }
+    }
+    struct sunder_key_row back = row_of(rig);
+    struct sunder_key_fact *facts = NULL;
+    assert_int_equal(sunder_key_row_facts(&rig->state, &back, &facts), SUNDER_OK);
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_true(facts[i].position == positions[i]);
+        assert_true(facts[i].time_ms == times[i]);
+        assert_int_equal(facts[i].released, i == 3);
+        assert_int_equal(facts[i].phases, 1u << (i % 3));
+        assert_int_equal(facts[i].task, ids[5 - i]);
+        assert_int_equal(facts[i].subject_count, counts[i]);
+        assert_int_equal(facts[i].duty_count, counts[5 - i]);
+        assert_memory_equal(facts[i].subjects, subjects[i], counts[i] * sizeof(uint32_t));
+        assert_memory_equal(facts[i].duties, duties[i], counts[5 - i] * sizeof(uint16_t));
+    }
+}
+
 static enum sunder_err read_all(struct rig *rig)
 {
     struct sunder_key_row row;
@@ -207,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BYTES_TEST(the_largest_row_comes_back_as_it_was),
+        BYTES_TEST(facts_and_members_of_every_width_come_back),
         BYTES_TEST(every_cut_of_a_row_is_corrupt),
         BYTES_TEST(bytes_after_the_last_fact_are_corrupt),
         BYTES_TEST(any_changed_byte_is_an_error_or_another_row),

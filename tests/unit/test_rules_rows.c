@@ -1,4 +1,5 @@
 /* The rows of names, copies, tasks and delegation edges: what is written comes back, and damage is told. */
+#include "engine/base/hash.h"
 #include "engine/rules/names.h"
 #include "engine/rules/record.h"
 #include "engine/rules/task.h"
@@ -32,7 +33,7 @@ static int teardown(void **state)
 
 static enum sunder_err read_copy(struct rig *rig)
 {
-    struct sunder_copy copy = {1, SUNDER_STR("src"), SUNDER_STR("e1")};
+    struct sunder_copy copy = {1, 7, SUNDER_STR("e1")};
     bool found = false;
     int64_t time_ms = 0;
     return sunder_copy_find(&rig->state, copy, &found, &time_ms);
@@ -45,34 +46,61 @@ static bool is_copy(struct rig *rig, struct sunder_copy copy, int64_t *ret_time_
     return found;
 }
 
-static void copies_are_told_apart_whatever_their_source(void **state)
+static void copies_are_told_apart_by_domain_publisher_and_id(void **state)
 {
     struct rig *rig = *state;
-    static const uint32_t lens[] = {1, 199, 200, 201, 256, 5000, 60000};
+    struct sunder_str long_id = rig_long_text(rig, "e", 1);
+    const struct sunder_copy copies[] = {
+        {1, 7, SUNDER_STR("e")},
+        {1, 8, SUNDER_STR("e")},
+        {2, 7, SUNDER_STR("e")},
+        {1, 7, long_id},
+        {1, 7, SUNDER_STR("0fd94602-4b15-4a9c-8f0e-5a8e4f1c2d3b")},
+        {1, 7, SUNDER_STR("0FD94602-4b15-4a9c-8f0e-5a8e4f1c2d3b")},
+        {1, UINT32_MAX, SUNDER_STR("e")},
+    };
     int64_t time_ms = 0;
-    struct sunder_str event = rig_long_text(rig, "e", 1);
-    for (uint32_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
-        struct sunder_copy copy = {1, sunder_str_of(rig_long("s", lens[i])), event};
-        assert_false(is_copy(rig, copy, &time_ms));
-        assert_int_equal(sunder_copy_put(&rig->state, copy, -7 - (int64_t)i), SUNDER_OK);
-        assert_true(is_copy(rig, copy, &time_ms));
-        assert_int_equal(time_ms, -7 - (int64_t)i);
-        copy.source.len -= 1; /* 199 and 200 stand there from before. */
-        assert_int_equal(is_copy(rig, copy, &time_ms), i == 2 || i == 3);
-        copy.source.len += 1;
-        copy.domain = 2;
-        assert_false(is_copy(rig, copy, &time_ms));
+    for (uint32_t i = 0; i < sizeof copies / sizeof copies[0]; i++) {
+        assert_false(is_copy(rig, copies[i], &time_ms));
+        assert_int_equal(sunder_copy_put(&rig->state, copies[i], -7 - (int64_t)i), SUNDER_OK);
     }
-    struct sunder_copy copy = {1, SUNDER_STR("ab"), SUNDER_STR("c")};
-    assert_int_equal(sunder_copy_put(&rig->state, copy, 1), SUNDER_OK);
-    copy = (struct sunder_copy){1, SUNDER_STR("a"), SUNDER_STR("bc")};
-    assert_false(is_copy(rig, copy, &time_ms));
+    for (uint32_t i = 0; i < sizeof copies / sizeof copies[0]; i++) {
+        assert_true(is_copy(rig, copies[i], &time_ms));
+        assert_int_equal(time_ms, -7 - (int64_t)i);
+    }
+}
+
+static void who_has_no_name_has_published_nothing(void **state)
+{
+    struct rig *rig = *state;
+    int64_t time_ms = 0;
+    assert_false(is_copy(rig, (struct sunder_copy){1, 0, SUNDER_STR("e")}, &time_ms));
+    assert_int_equal(rig->gets, 0);
+}
+
+static void long_names_and_those_of_hashes_are_told_apart(void **state)
+{
+    struct rig *rig = *state;
+    const struct sunder_state *st = &rig->state;
+    static const uint32_t lens[] = {1, 199, 200, 201, 255, 256, 257, 5000, 60000};
+    struct sunder_name name;
+    for (uint32_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        struct sunder_str text = sunder_str_of(rig_long("s", lens[i]));
+        assert_int_equal(sunder_name_intern(st, 3, text, &name), SUNDER_OK);
+        assert_int_equal(name.id, i + 1);
+    }
+    /* What the last one stands under, as a text of its own. */
+    char forged[33] = "|";
+    sunder_hash_256(sunder_str_of(rig_long("s", 60000)), (uint8_t *)forged + 1);
+    assert_int_equal(
+        sunder_name_find(st, 3, (struct sunder_str){forged, sizeof forged}, &name), SUNDER_OK);
+    assert_int_equal(name.id, 0);
 }
 
 static void a_damaged_copy_is_told(void **state)
 {
     struct rig *rig = *state;
-    struct sunder_copy copy = {1, SUNDER_STR("src"), SUNDER_STR("e1")};
+    struct sunder_copy copy = {1, 7, SUNDER_STR("e1")};
     assert_int_equal(sunder_copy_put(&rig->state, copy, 5), SUNDER_OK);
 
     rig_assert_cuts_are_corrupt(rig, rig_only_key(rig, SUNDER_TABLE_COPY), read_copy);
@@ -325,7 +353,9 @@ static void unknown_duties_are_left_out_and_ids_ascend(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROWS_TEST(copies_are_told_apart_whatever_their_source),
+        ROWS_TEST(copies_are_told_apart_by_domain_publisher_and_id),
+        ROWS_TEST(who_has_no_name_has_published_nothing),
+        ROWS_TEST(long_names_and_those_of_hashes_are_told_apart),
         ROWS_TEST(a_damaged_copy_is_told),
         ROWS_TEST(names_get_ids_in_the_order_of_first_mention),
         ROWS_TEST(a_name_of_256_bytes_has_an_id_and_flags),
