@@ -195,7 +195,7 @@ static void answer(struct sunder_bus *bus,
     } else {
         code = rd_kafka_assign(consumer, assign ? list : NULL);
     }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !bus->closing) {
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && bus_ending_at(bus) == 0) {
         bus_trouble(bus,
             SUNDER_ERR_IO,
             code,

@@ -12,7 +12,6 @@
 #include "engine/base/must.h"
 
 #define DESTROY_MENDED_VERSION 0x02030000
-#define CLOSE_MS 5000
 
 /* What the library will use of a property, ours and the operator's together. */
 static int64_t effective(rd_kafka_t *client, const char *name, int64_t otherwise)
@@ -136,6 +135,21 @@ enum sunder_err sunder_bus_open(const struct sunder_bus_options *options,
     return SUNDER_OK;
 }
 
+int64_t bus_ending_at(struct sunder_bus *bus)
+{
+    int64_t at_ms = atomic_load_explicit(&bus->ending_at_ms, memory_order_relaxed);
+    if (at_ms == 0 && bus->options.stop != NULL && *bus->options.stop != 0) {
+        at_ms = sunder_clock_ms();
+        atomic_store_explicit(&bus->ending_at_ms, at_ms, memory_order_relaxed);
+    }
+    return at_ms;
+}
+
+int bus_call_ms(struct sunder_bus *bus)
+{
+    return bus_ending_at(bus) == 0 ? BUS_CALL_MS : BUS_END_CALL_MS;
+}
+
 /* Between its join and its first assignment the library aborts the process when the consumer is destroyed (#4312). Then it has left
  * the group, and is given up as it is, and so is what it points to. */
 static bool is_destroyable(const struct sunder_bus *bus)
@@ -154,7 +168,7 @@ static void close_consumer(struct sunder_bus *bus)
     /* Closing calls the rebalance callback through this queue; some versions hang in it, hence the deadline. */
     rd_kafka_queue_t *closing = rd_kafka_queue_new(bus->consumer);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(bus->consumer, closing);
-    int64_t deadline_ms = sunder_clock_ms() + CLOSE_MS;
+    int64_t deadline_ms = sunder_clock_ms() + BUS_END_MS;
     while (error == NULL && !rd_kafka_consumer_closed(bus->consumer) &&
            sunder_clock_ms() < deadline_ms) {
         (void)rd_kafka_queue_poll_callback(closing, 20);
@@ -209,7 +223,9 @@ void sunder_bus_destroy(struct sunder_bus **bus_at)
     if (bus == NULL) {
         return;
     }
-    bus->closing = true;
+    if (bus_ending_at(bus) == 0) {
+        atomic_store_explicit(&bus->ending_at_ms, sunder_clock_ms(), memory_order_relaxed);
+    }
     close_consumer(bus);
     bus->muted = true;
     bus_worker_stop(bus);

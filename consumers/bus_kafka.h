@@ -23,11 +23,11 @@ struct rd_kafka_conf_s;
 struct rd_kafka_consumer_group_metadata_s;
 struct rd_kafka_topic_partition_list_s;
 
-#define BUS_CALL_MS                                                                                \
-    5000 /* Kafka calls: long enough for a coordinator to move, short enough to look at the stop flag. */
-#define BUS_OPEN_MS 30000 /* Start: what a cluster that is just starting needs. */
-#define BUS_HEADERS_PER_RECORD                                                                     \
-    64 /* A CloudEvent has 4 required attributes and a handful of extensions. */
+#define BUS_CALL_MS 5000    /* Kafka calls: long enough for a coordinator to move ... */
+#define BUS_END_CALL_MS 500 /* ... but at the end of the bus. */
+#define BUS_END_MS 5000     /* At the end: for the group to let go, and for calls to be repeated. */
+#define BUS_OPEN_MS 30000   /* Start: what a cluster that is just starting needs. */
+#define BUS_HEADERS_PER_RECORD 64 /* A CloudEvent has 4 and a handful of extensions. */
 #define BUS_HEADERS_MAX 8192
 #define BUS_METADATA_MAX 512
 
@@ -56,8 +56,7 @@ struct bus_partition {
 /* Messages that came but cannot be given yet; in order. */
 struct bus_carry {
     struct rd_kafka_message_s **at;
-    size_t count;
-    size_t room;
+    size_t count, room;
 };
 
 /* Leaving the group to join it again: wanted by the worker, done by the engine thread. */
@@ -100,7 +99,6 @@ struct sunder_bus {
     uint32_t tail_count;
     struct sunder_bus_record *tail_records;
     bool assigned; /* The group gave the consumer an assignment, be it empty, at least once. */
-    bool closing;  /* No more complaints about the group. */
     bool muted;    /* No more calls of the handler. */
     bool in_batch;
     bool committed; /* A batch just now: its markers are being written. */
@@ -110,17 +108,18 @@ struct sunder_bus {
     pthread_cond_t changed;
     pthread_t worker;
     bool worker_started;
-    bool stop;                        /* under lock */
-    bool claiming;                    /* under lock: a first progress waits for its checkpoint */
-    uint32_t releasing;               /* under lock: partitions with `released` not yet committed */
-    uint32_t taking;                  /* under lock: partitions wanted or answered */
-    bool release_failed;              /* under lock */
+    bool stop;           /* under lock */
+    bool claiming;       /* under lock: a first progress waits for its checkpoint */
+    uint32_t releasing;  /* under lock: partitions with `released` not yet committed */
+    uint32_t taking;     /* under lock: partitions wanted or answered */
+    bool release_failed; /* under lock */
+    _Atomic int64_t
+        ending_at_ms; /* Since when it is to end: no complaints about the group, soon no waiting; 0: not */
     _Atomic int64_t checkpoint_at_ms; /* 0: none yet */
     _Atomic int64_t cut_off_at_ms;    /* The consumer last lost a broker; 0: never */
     _Atomic int rejoin;               /* enum bus_rejoin */
     _Atomic int trouble;              /* enum sunder_err that poll shall give; SUNDER_OK */
-    struct sunder_fail
-        trouble_fail; /* Written once, before trouble is set, by whoever wins trouble_taken. */
+    struct sunder_fail trouble_fail;  /* Written before `trouble`, by who wins trouble_taken. */
     atomic_flag trouble_taken;
 };
 
@@ -147,13 +146,14 @@ void bus_trouble(struct sunder_bus *bus, enum sunder_err code, int vendor, const
     __attribute__((format(printf, 4, 5)));
 
 /* bus_kafka.c */
+int64_t bus_ending_at(struct sunder_bus *bus); /* Since when it is to end; 0: not. */
+int bus_call_ms(struct sunder_bus *bus);       /* What a call may wait. */
 enum sunder_err bus_subscribe(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 
 /* bus_topics_kafka.c */
 enum sunder_err bus_topics_check(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 
 /* bus_consume_kafka.c */
-/* The rebalance callback is in bus_consume_kafka.c; its library types keep it out of here. */
 void bus_rebalance_set(struct rd_kafka_conf_s *conf);
 void bus_carry_clear(struct sunder_bus *bus);
 void bus_batch_clear(struct sunder_bus *bus);

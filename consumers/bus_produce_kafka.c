@@ -10,7 +10,7 @@
 #include "engine/base/must.h"
 
 #define SEND_HEADERS_MAX (BUS_HEADERS_PER_RECORD + 8)
-#define SEND_WAIT_MS 30000 /* As message.timeout.ms: by then the queue has emptied or failed. */
+#define SEND_WAIT_MS 30000 /* By then the queue of a client that works has emptied. */
 
 static rd_kafka_t *sender(const struct sunder_bus *bus)
 {

@@ -44,14 +44,25 @@ static enum action classify(const rd_kafka_error_t *error)
     return ACTION_NEW_PRODUCER; /* _STATE, _CONFLICT and the like: the producer and we disagree. */
 }
 
-static enum action take(
-    rd_kafka_error_t *error, const char *call, int64_t deadline_ms, struct sunder_fail *reterr_fail)
+/* A supervisor that asked for the end does not wait for ever. */
+static bool is_late(struct sunder_bus *bus, int64_t deadline_ms)
+{
+    int64_t now_ms = sunder_clock_ms();
+    int64_t ending_at_ms = bus_ending_at(bus);
+    return now_ms > deadline_ms || (ending_at_ms != 0 && now_ms > ending_at_ms + BUS_END_MS);
+}
+
+static enum action take(struct sunder_bus *bus,
+    rd_kafka_error_t *error,
+    const char *call,
+    int64_t deadline_ms,
+    struct sunder_fail *reterr_fail)
 {
     if (error == NULL) {
         return ACTION_NONE;
     }
     enum action action = classify(error);
-    if (action == ACTION_SAME_CALL && sunder_clock_ms() > deadline_ms) {
+    if (action == ACTION_SAME_CALL && is_late(bus, deadline_ms)) {
         action = ACTION_NEW_PRODUCER;
     }
     enum sunder_err code = action == ACTION_EXIT ? SUNDER_ERR_FENCED
@@ -100,7 +111,8 @@ enum sunder_err bus_txn_open(struct sunder_bus *bus, struct sunder_fail *reterr_
     int64_t deadline_ms = sunder_clock_ms() + BUS_OPEN_MS;
     enum action action = ACTION_NONE;
     do {
-        action = take(rd_kafka_init_transactions(bus->txn, BUS_CALL_MS),
+        action = take(bus,
+            rd_kafka_init_transactions(bus->txn, bus_call_ms(bus)),
             "init_transactions",
             deadline_ms,
             reterr_fail);
@@ -127,7 +139,8 @@ enum bus_txn bus_txn_abort(struct sunder_bus *bus, struct sunder_fail *reterr_fa
     enum action action = ACTION_NONE;
     struct sunder_fail fail = {0};
     do {
-        action = take(rd_kafka_abort_transaction(bus->txn, BUS_CALL_MS),
+        action = take(bus,
+            rd_kafka_abort_transaction(bus->txn, bus_call_ms(bus)),
             "abort_transaction",
             deadline_ms,
             &fail);
@@ -157,13 +170,14 @@ enum bus_txn bus_txn_begin(struct sunder_bus *bus,
         return BUS_TXN_ABORTED;
     }
     int64_t deadline_ms = sunder_clock_ms() + TXN_GIVE_UP_MS;
-    enum action action =
-        take(rd_kafka_begin_transaction(bus->txn), "begin_transaction", deadline_ms, reterr_fail);
+    enum action action = take(
+        bus, rd_kafka_begin_transaction(bus->txn), "begin_transaction", deadline_ms, reterr_fail);
     if (action != ACTION_NONE) {
         return action == ACTION_EXIT ? BUS_TXN_FENCED : BUS_TXN_BROKEN;
     }
     do {
-        action = take(rd_kafka_send_offsets_to_transaction(bus->txn, offsets, group, BUS_CALL_MS),
+        action = take(bus,
+            rd_kafka_send_offsets_to_transaction(bus->txn, offsets, group, bus_call_ms(bus)),
             "send_offsets_to_transaction",
             deadline_ms,
             reterr_fail);
@@ -176,7 +190,8 @@ enum bus_txn bus_txn_commit(struct sunder_bus *bus, struct sunder_fail *reterr_f
     int64_t deadline_ms = sunder_clock_ms() + TXN_GIVE_UP_MS;
     enum action action = ACTION_NONE;
     do {
-        action = take(rd_kafka_commit_transaction(bus->txn, BUS_CALL_MS),
+        action = take(bus,
+            rd_kafka_commit_transaction(bus->txn, bus_call_ms(bus)),
             "commit_transaction",
             deadline_ms,
             reterr_fail);

@@ -82,7 +82,7 @@ static enum sunder_err read_progress(struct sunder_bus *bus,
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, bus->options.topics[SUNDER_BUS_INTENTS], partition);
-    rd_kafka_resp_err_t code = rd_kafka_committed(bus->helper, list, BUS_CALL_MS);
+    rd_kafka_resp_err_t code = rd_kafka_committed(bus->helper, list, bus_call_ms(bus));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         code = list->elems[0].err;
     }
@@ -132,7 +132,7 @@ static enum sunder_err fence(struct sunder_bus *bus,
         rd_kafka_conf_destroy(conf);
         return bus_fail(reterr_fail, SUNDER_ERR_RETRY, 0, "cannot fence %s: %s", owner, text);
     }
-    rd_kafka_error_t *error = rd_kafka_init_transactions(client, BUS_CALL_MS);
+    rd_kafka_error_t *error = rd_kafka_init_transactions(client, bus_call_ms(bus));
     enum sunder_err err = SUNDER_OK;
     if (error != NULL) {
         err = bus_fail(reterr_fail,
@@ -177,14 +177,14 @@ static enum sunder_err find_ends(struct sunder_bus *bus,
         partition,
         &taken->decisions_begin,
         &taken->decisions_end,
-        BUS_CALL_MS);
+        bus_call_ms(bus));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         code = rd_kafka_query_watermark_offsets(bus->helper,
             bus->options.topics[SUNDER_BUS_INTENTS],
             partition,
             &taken->intents_begin,
             &high,
-            BUS_CALL_MS);
+            bus_call_ms(bus));
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return bus_fail(reterr_fail,
@@ -296,12 +296,15 @@ static void broken(struct sunder_bus *bus, enum bus_txn outcome, const struct su
             fail->text);
         return;
     }
+    bus_txn_destroy(bus);
+    if (bus_ending_at(bus) != 0) {
+        return;
+    }
     sunder_log_write(bus->options.log,
         &(struct sunder_log_line){
             SUNDER_LOG_WARNING, SUNDER_LOG_NO_PARTITION, "checkpoint_producer_new", NULL},
         "the checkpoint producer is replaced: %s",
         fail->text);
-    bus_txn_destroy(bus);
     struct sunder_fail again = {0};
     if (bus_txn_open(bus, &again) != SUNDER_OK) {
         bus_trouble(bus, again.code, again.vendor, "%s", again.text);

@@ -444,7 +444,8 @@ void sunder_partition_destroy(struct sunder_partition **partition_at, bool disca
     sunder_wire_encoder_destroy(&partition->encoder);
     sunder_sha256_destroy(&partition->sha256);
     if (partition->arena.memory != NULL) {
-        SUNDER_ARENA_GIVE(partition->arena.memory, ARENA_BYTES); /* To whoever has these addresses next. */
+        SUNDER_ARENA_GIVE(
+            partition->arena.memory, ARENA_BYTES); /* To whoever has these addresses next. */
         (void)munmap(partition->arena.memory, ARENA_BYTES);
     }
     if (partition->buffer != NULL) {

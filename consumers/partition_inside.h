@@ -9,6 +9,7 @@ struct tail {
     bool there;
     int64_t source;
     uint32_t index;
+    uint64_t seq;
     struct sunder_digest digest;
 };
 

@@ -163,13 +163,48 @@ static bool is_copy(const struct sunder_partition *partition, const struct sunde
                    (record->source.offset == tail->source && record->index <= tail->index)));
 }
 
-static void remember_tail(struct sunder_partition *partition,
-    const struct sunder_decision *record,
-    struct sunder_str bytes)
+static enum sunder_err check_chain(const struct sunder_decision *record,
+    uint64_t next_seq,
+    const struct sunder_digest *head,
+    struct sunder_fail *reterr_fail)
 {
-    partition->tail = (struct tail){
-        true, record->source.offset, record->index, sunder_sha256_of(partition->sha256, bytes)};
-    see(partition, record, &partition->tail.digest);
+    if (record->seq == next_seq && memcmp(&record->prev, head, sizeof *head) == 0) {
+        return SUNDER_OK;
+    }
+    return partition_fail(reterr_fail,
+        SUNDER_ERR_CORRUPT,
+        "the hash chain of the decisions topic breaks: record %llu for source offset %lld "
+        "follows record %llu%s",
+        (unsigned long long)record->seq,
+        (long long)record->source.offset,
+        (unsigned long long)next_seq - 1,
+        next_seq == 0
+            ? " (nothing: the beginning of the topic was deleted, and there is no local state)"
+            : "");
+}
+
+/* What is judged again is not written again up to the last of these: none may be missing before it. */
+static enum sunder_err remember_tail(struct sunder_partition *partition,
+    const struct sunder_decision *record,
+    struct sunder_str bytes,
+    struct sunder_fail *reterr_fail)
+{
+    const struct sunder_position *position = &partition->position;
+    struct tail *tail = &partition->tail;
+    enum sunder_err err = check_chain(record,
+        tail->there ? tail->seq + 1 : position->next_seq,
+        tail->there ? &tail->digest : &position->head,
+        reterr_fail);
+    if (err != SUNDER_OK) {
+        return err;
+    }
+    *tail = (struct tail){true,
+        record->source.offset,
+        record->index,
+        record->seq,
+        sunder_sha256_of(partition->sha256, bytes)};
+    see(partition, record, &tail->digest);
+    return SUNDER_OK;
 }
 
 static enum sunder_err fold_new(struct sunder_partition *partition,
@@ -178,20 +213,11 @@ static enum sunder_err fold_new(struct sunder_partition *partition,
     struct sunder_fail *reterr_fail)
 {
     struct sunder_position *position = &partition->position;
-    if (record->seq != position->next_seq ||
-        memcmp(&record->prev, &position->head, sizeof record->prev) != 0) {
-        return partition_fail(reterr_fail,
-            SUNDER_ERR_CORRUPT,
-            "the hash chain of the decisions topic breaks: record %llu for source offset %lld "
-            "follows record %llu%s",
-            (unsigned long long)record->seq,
-            (long long)record->source.offset,
-            (unsigned long long)position->next_seq - 1,
-            position->next_seq == 0
-                ? " (nothing: the beginning of the topic was deleted, and there is no local state)"
-                : "");
+    enum sunder_err err = check_chain(record, position->next_seq, &position->head, reterr_fail);
+    if (err != SUNDER_OK) {
+        return err;
     }
-    enum sunder_err err = partition_apply(partition, record);
+    err = partition_apply(partition, record);
     if (err != SUNDER_OK) {
         return partition_fail(reterr_fail,
             err,
@@ -249,8 +275,8 @@ enum sunder_err sunder_partition_fold(struct sunder_partition *partition,
         }
     }
     if (partition->restoring && record.source.offset >= partition->restore.redo_from) {
-        remember_tail(partition, &record, bytes);
-        return SUNDER_OK; /* next_decision stays before it: it is folded when it is judged again. */
+        /* next_decision stays before it: it is folded when it is judged again. */
+        return remember_tail(partition, &record, bytes, reterr_fail);
     }
     err = fold_new(partition, &record, bytes, reterr_fail);
     return err == SUNDER_OK ? pass(partition, decision_offset) : err;

@@ -169,6 +169,25 @@ static void observe_flush(struct node *node, struct node_owned *owned)
     }
 }
 
+/* The client itself gives no record up: others after it would go out. */
+static void check_delivery(struct node *node, struct node_owned *owned, int64_t now_ms)
+{
+    if (owned->slot_first == owned->slot_end || owned->slot_first != owned->slot_awaited) {
+        owned->slot_awaited = owned->slot_first;
+        owned->awaited_since_ms = now_ms;
+        return;
+    }
+    if (now_ms - owned->awaited_since_ms > NODE_DELIVERY_MS && !node->options.config->strict) {
+        struct sunder_fail fail = {.code = SUNDER_ERR_IO};
+        (void)snprintf(fail.text,
+            sizeof fail.text,
+            "what was sent for partition %d is not acknowledged after %d s: its fate is unknown",
+            (int)owned->number,
+            NODE_DELIVERY_MS / 1000);
+        node_break(node, &fail);
+    }
+}
+
 /* Everything that is due between two batches. */
 static void tend_all(struct node *node)
 {
@@ -181,6 +200,7 @@ static void tend_all(struct node *node)
             continue;
         }
         node_advance(node, owned);
+        check_delivery(node, owned, now_ms);
         node_publish(node, owned, flush);
         if (tick && owned->state == NODE_SERVING) {
             observe_flush(node, owned);

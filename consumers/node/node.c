@@ -121,6 +121,7 @@ static enum sunder_err open_bus(struct node *node, struct sunder_fail *reterr_fa
     struct sunder_bus_options options = {
         .group = config->group,
         .node = config->node,
+        .stop = node->options.stop,
         .strict = config->strict,
         .dynamic_member = config->dynamic_member,
         .checkpoint_ms = config->checkpoint_ms,

@@ -71,7 +71,8 @@ void node_delivered(void *ctx, uint64_t token, enum sunder_err err, int64_t offs
     }
     if (err == SUNDER_ERR_INVALID || err == SUNDER_ERR_IO) {
         if (!node->options.config->strict) {
-            struct sunder_fail fail = {.code = err};
+            /* Refused: again with new clients, until the partition is stopped for it. */
+            struct sunder_fail fail = {.code = SUNDER_ERR_IO};
             (void)snprintf(fail.text,
                 sizeof fail.text,
                 "a record of partition %u was not delivered: %s",

@@ -12,6 +12,7 @@
 #define NODE_SLOTS 16384u /* Sources in flight per partition: 50 ms at 300,000/s. A power of two. */
 #define NODE_NEXT_ROOM "make room on the disk of state_dir and start the node again"
 #define NODE_POISON_MAX 3u /* Refusals of one partition's messages before it is stopped. */
+#define NODE_DELIVERY_MS 30000 /* Fast: a record that is not acknowledged so long stops all: its fate is unknown. */
 #define NODE_STALL_MS                                                                              \
     60000 /* A loop that does not turn this long is dead: the group would never notice. */
 
@@ -44,6 +45,8 @@ struct node_owned {
     struct node_slot *slots;
     uint32_t slot_first; /* Running numbers; the slot is number % NODE_SLOTS. */
     uint32_t slot_end;
+    uint32_t slot_awaited;    /* The oldest at the last look; */
+    int64_t awaited_since_ms; /* since when it is that. */
     bool moved;                          /* progress below is news. */
     struct sunder_bus_progress progress; /* Published. */
     int64_t decision_next;

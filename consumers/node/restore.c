@@ -278,6 +278,7 @@ static void open_partition(struct node *node, struct node_owned *owned)
     atomic_store_explicit(&node->options.metrics->partitions[owned->number].restore_ms,
         took_ms,
         memory_order_relaxed);
+    owned->awaited_since_ms = sunder_clock_ms();
     node_set_state(node, owned, NODE_SERVING);
     sunder_bus_open_gate(node->bus, owned->number);
     sunder_log_write(node->options.log,

@@ -114,8 +114,10 @@ static struct sunder_policy *compile(const char *domain, uint8_t digest)
         sunder_doc_parse((struct sunder_str){text, (uint32_t)len}, &arena, root, &fail), SUNDER_OK);
     struct sunder_policy *policy = NULL;
     assert_int_equal(
-        sunder_policy_compile(
-            &(struct sunder_policy_source){.root = root, .digest = {{digest}}}, &arena, &complaints, &policy),
+        sunder_policy_compile(&(struct sunder_policy_source){.root = root, .digest = {{digest}}},
+            &arena,
+            &complaints,
+            &policy),
         SUNDER_OK);
     return policy;
 }
@@ -286,6 +288,7 @@ static void folding_the_records_gives_the_same_position_and_the_same_next_record
     stop(live);
 }
 
+/* Also among what is judged again, which is not written up to the last record that is there. */
 static void a_record_that_was_changed_or_left_out_breaks_the_chain(void **state)
 {
     (void)state;
@@ -293,21 +296,19 @@ static void a_record_that_was_changed_or_left_out_breaks_the_chain(void **state)
     step(live, intent("i1", "submit", "o"));
     step(live, intent("i2", "submit", "p"));
     step(live, intent("i3", "submit", "q"));
-    struct sunder_partition *restored = open_with(live->policy, home_of_acme());
-    sunder_partition_restore(restored, &(struct sunder_restore){.redo_from = INT64_MAX});
-
-    assert_int_equal(fold(restored, &live->records[0], 0), SUNDER_OK);
-    assert_int_equal(fold(restored, &live->records[2], 2), SUNDER_ERR_CORRUPT);
-
+    for (int64_t redo_from = 0; redo_from < 4; redo_from++) {
+        struct sunder_partition *restored = open_with(live->policy, home_of_acme());
+        sunder_partition_restore(restored, &(struct sunder_restore){.redo_from = redo_from});
+        assert_int_equal(fold(restored, &live->records[0], 0), SUNDER_OK);
+        assert_int_equal(fold(restored, &live->records[2], 2), SUNDER_ERR_CORRUPT);
+        sunder_partition_destroy(&restored, true);
+    }
     struct sunder_partition *other = open_with(live->policy, home_of_acme());
     sunder_partition_restore(other, &(struct sunder_restore){.redo_from = INT64_MAX});
     char *id = memmem(live->records[0].bytes, live->records[0].len, "\"i1\"", 4);
-    assert_non_null(id);
-    id[2] = '9';
-    assert_int_equal(fold(other, &live->records[0], 0), SUNDER_OK); /* Alone it looks right ... */
-    assert_int_equal(fold(other, &live->records[1], 1),
-        SUNDER_ERR_CORRUPT); /* ... its successor knows better. */
-    sunder_partition_destroy(&restored, true);
+    id[2] = '9'; /* Alone it looks right, its successor knows better. */
+    assert_int_equal(fold(other, &live->records[0], 0), SUNDER_OK);
+    assert_int_equal(fold(other, &live->records[1], 1), SUNDER_ERR_CORRUPT);
     sunder_partition_destroy(&other, true);
     stop(live);
 }
