@@ -38,7 +38,8 @@ class Storm:
             code, text = node.ended(), node.text()[-3000:]
             # librdkafka 2.0.2 aborts when some requests to a coordinator that is away come to nothing: no worse than a kill.
             aborted = self.cluster and code == -signal.SIGABRT and "Assertion" in text and "rdkafka_" in text
-            assert aborted or code in (FENCED, UNAVAILABLE) or (code == 0 and told), f"{node.name} ended with {code}:\n{text}"
+            in_order = told and code in (0, -signal.SIGTERM)  # The latter: before it began with anything.
+            assert aborted or in_order or code in (FENCED, UNAVAILABLE), f"{node.name} ended with {code}:\n{text}"
             if told:
                 del self.ending[node]
             else:
