@@ -207,6 +207,13 @@ static bool ends(const struct sunder_rule *rule)
            rule->by == SUNDER_ROLE_TASK;
 }
 
+/* Cases and tasks end; a list of all agents that ever acted is read whole at each act. */
+static bool lists_for_ever(const struct sunder_rule *rule)
+{
+    return rule->history.agents && rule->history.keep_ms == 0 && rule->per != SUNDER_PER_CASE &&
+           rule->per != SUNDER_PER_TASK && rule->by != SUNDER_ROLE_TASK;
+}
+
 void policy_check_lacks(struct policy_compile *c)
 {
     for (uint32_t i = 0; i < c->draft_count; i++) {
@@ -224,6 +231,16 @@ void policy_check_lacks(struct policy_compile *c)
                 draft->rule.name,
                 S("` has no `within`: it counts for ever, and who has reached its `max` stays "
                   "there; as in `within: 24h`"));
+        }
+        if (lists_for_ever(&draft->rule)) {
+            POLICY_SAY(c,
+                WARNING,
+                COSTLY,
+                draft->name_doc,
+                S("`"),
+                draft->rule.name,
+                S("` has no `within`, and `history.agents()` reads all acts since the first: each "
+                  "act costs more than the one before; as in `within: 24h`"));
         }
     }
 }
