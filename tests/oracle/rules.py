@@ -201,10 +201,10 @@ def evaluations(rule, act, event, limits):
     """How many evaluations of its expressions a rule may take for an act (Readings, 18)."""
     gate = rule.kind in ("gate", "condition")
     expressions = gate + (rule.unless is not None) + len(rule.excepts)
-    if expressions == 0 or not act.duties:
-        return 0
     if not gate:
         return expressions * pairs(rule, act)
+    if not act.duties:
+        return 0
     lists = {"duty": act.duties[:limits["INTENT_DUTIES_MAX"] + 1], "object": act.objects,
              "case": act.cases, "phase": act.phases}
     context, number = Context(event, act, {"tier": act.tier}, act.labels), expressions

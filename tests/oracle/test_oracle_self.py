@@ -1118,6 +1118,15 @@ def test_S31_pairs_of_other_rules_cost_by_what_excuses_them(decide):
     check(decide, policy(dear + pair % twice), (act, "deny limit_reached:rules"))     # 4608
 
 
+def test_S31_a_sequence_that_an_act_without_duties_ends_costs_too(decide):
+    rules = "rules:\n" + "".join("  - {sequence: s%d, steps: [customer.read, 'label:x'], along: subject, within: 1h, per: object, "
+                                 "by: [agent, delegator, principal]%s}\n" % (n, ", unless: \"depth > 99\"" * (n < 4)) for n in range(5))
+    for objects, answer in ((56, "observed"), (57, "observed limit_reached")):  # 18 x 56 x 4 = 4032, 18 x 57 x 4 = 4104
+        act = crowded(observed, "o1", objects, labels=["x"])
+        act["data"] = {**act["data"], "action": "nothing"}
+        check(decide, policy(rules), (act, answer))
+
+
 def test_S31_pairs_at_which_rules_look_are_bounded(decide):
     rule = "  - {separation: pair%d, duties: [customer.read, payment.submit], per: object, mode: shadow}\n"
     for count, objects, answer in ((14, 64, "allow"), (15, 60, "allow"), (15, 61, "deny limit_reached:rules")):  # 16128 16200 16470
