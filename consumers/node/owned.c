@@ -66,7 +66,8 @@ void node_delivered(void *ctx, uint64_t token, enum sunder_err err, int64_t offs
     if (((uint32_t)(token >> 48) & GENERATION_MASK) != (owned->generation & GENERATION_MASK)) {
         return;
     }
-    if (err == SUNDER_ERR_INVALID) {
+    if (err == SUNDER_ERR_INVALID && !owned->refused) {
+        owned->refused = true; /* With one record Kafka refuses all that came in its batch. */
         node->poison[number]++;
     }
     if (err == SUNDER_ERR_INVALID || err == SUNDER_ERR_IO) {

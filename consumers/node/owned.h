@@ -12,7 +12,8 @@
 #define NODE_SLOTS 16384u /* Sources in flight per partition: 50 ms at 300,000/s. A power of two. */
 #define NODE_NEXT_ROOM "make room on the disk of state_dir and start the node again"
 #define NODE_POISON_MAX 3u /* Refusals of one partition's messages before it is stopped. */
-#define NODE_DELIVERY_MS 30000 /* Fast: a record that is not acknowledged so long stops all: its fate is unknown. */
+#define NODE_DELIVERY_MS                                                                           \
+    30000 /* Fast: a record that is not acknowledged so long stops all: its fate is unknown. */
 #define NODE_STALL_MS                                                                              \
     60000 /* A loop that does not turn this long is dead: the group would never notice. */
 
@@ -45,8 +46,8 @@ struct node_owned {
     struct node_slot *slots;
     uint32_t slot_first; /* Running numbers; the slot is number % NODE_SLOTS. */
     uint32_t slot_end;
-    uint32_t slot_awaited;    /* The oldest at the last look; */
-    int64_t awaited_since_ms; /* since when it is that. */
+    uint32_t slot_awaited;               /* The oldest at the last look; */
+    int64_t awaited_since_ms;            /* since when it is that. */
     bool moved;                          /* progress below is news. */
     struct sunder_bus_progress progress; /* Published. */
     int64_t decision_next;
@@ -54,6 +55,7 @@ struct node_owned {
     struct sunder_bus_taken taken;
     bool claimed;             /* CLAIMING: it was asked for. */
     bool blocked;             /* State waits for acknowledgements. */
+    bool refused;             /* Poison of this ownership is counted. */
     uint32_t untended;        /* Records judged since its memory table was looked at. */
     int64_t since_ms;         /* Of the restore. */
     int64_t retry_ms;         /* TAKING: ask again then; 0: asked. */
@@ -67,7 +69,6 @@ struct node {
     struct node_owned *owned;
     uint32_t count;
     uint32_t *poison; /* Per partition; outlives the bus. */
-    uint32_t poison_count;
 
     const struct sunder_bus_record *record; /* In the step that runs. */
     struct node_owned *current;

@@ -19,6 +19,7 @@ void node_take(struct node *node, struct node_owned *owned)
 {
     owned->since_ms = sunder_clock_ms();
     owned->retry_ms = 0;
+    owned->refused = false;
     node_set_state(node, owned, NODE_TAKING);
     if (node->poison[owned->number] >= NODE_POISON_MAX) {
         struct sunder_fail fail = {.code = SUNDER_ERR_INVALID,

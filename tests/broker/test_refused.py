@@ -8,6 +8,7 @@ from fixtures import FINANCE
 from ledger import home
 from nodes import serve
 
+
 def small_messages(broker):
     entry = ConfigEntry("max.message.bytes", "4000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, DECISIONS, incremental_configs=[entry])
@@ -44,6 +45,7 @@ def test_a_decision_that_kafka_does_not_take_stops_its_partition_only(sunder, de
     publish(sunder, other, read("other", other))
     wait_for(lambda: decisions.count() == 2, 30, "the other tenant's decision", step=decisions.poll)
 
+    assert len(node.events("clients_replaced" if delivery == "fast" else "batch_aborted")) >= 3
     said = node.events("partition_stopped")
     assert [one["partition"] for one in said] == [home("acme", 4)] and "max.message.bytes" in said[0]["next"]
     assert not node.ready()
