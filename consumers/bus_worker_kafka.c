@@ -121,6 +121,13 @@ static enum sunder_err fence(struct sunder_bus *bus,
             return SUNDER_OK;
         }
     }
+    if (bus->txn == NULL) { /* It broke, and no other came in its place. */
+        return bus_fail(reterr_fail,
+            SUNDER_ERR_RETRY,
+            0,
+            "cannot fence %s: this node has no checkpoint producer",
+            owner);
+    }
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(bus->txn));
     char text[160] = "";
     rd_kafka_t *client = NULL;
@@ -162,7 +169,7 @@ enum sunder_err bus_fence_before(struct sunder_bus *bus, struct sunder_fail *ret
     enum sunder_err err = SUNDER_OK;
     do {
         err = fence(bus, owner, &fenced, reterr_fail);
-    } while (err == SUNDER_ERR_RETRY && sunder_clock_ms() < deadline_ms);
+    } while (err == SUNDER_ERR_RETRY && sunder_clock_ms() < deadline_ms && bus_ending_at(bus) == 0);
     return err == SUNDER_ERR_RETRY ? SUNDER_ERR_IO : err;
 }
 
