@@ -90,3 +90,9 @@ bool sunder_wire_exact_record(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
     struct sunder_decision *ret_decision);
+
+/* Reads any record, in JSON or protobuf: 1 to SUNDER_WIRE_RECORD_BYTES_MAX bytes. Errors as of decode. */
+SUNDER_MUST_USE enum sunder_err sunder_wire_general_record(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_decision *ret_decision);

@@ -493,18 +493,12 @@ static bool is_exact(struct sunder_wire_decoder *decoder,
     return exact;
 }
 
-enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
+enum sunder_err sunder_wire_general_record(struct sunder_wire_decoder *decoder,
     struct sunder_arena *arena,
     struct sunder_str bytes,
     struct sunder_decision *ret_decision)
 {
-    if (bytes.len == 0 || bytes.len > SUNDER_WIRE_RECORD_BYTES_MAX) {
-        return SUNDER_ERR_CORRUPT;
-    }
     bool json = bytes.at[0] == '{';
-    if (json && sunder_wire_exact_record(decoder, arena, bytes, ret_decision)) {
-        return SUNDER_OK;
-    }
     struct sunder_wire_envelope envelope;
     enum sunder_err err = json ? parse_json(decoder, arena, bytes, &envelope)
                                : sunder_wire_protobuf_record(decoder, arena, bytes, &envelope);
@@ -526,4 +520,18 @@ enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
     }
     *ret_decision = decision;
     return SUNDER_OK;
+}
+
+enum sunder_err sunder_wire_decode_record(struct sunder_wire_decoder *decoder,
+    struct sunder_arena *arena,
+    struct sunder_str bytes,
+    struct sunder_decision *ret_decision)
+{
+    if (bytes.len == 0 || bytes.len > SUNDER_WIRE_RECORD_BYTES_MAX) {
+        return SUNDER_ERR_CORRUPT;
+    }
+    if (bytes.at[0] == '{' && sunder_wire_exact_record(decoder, arena, bytes, ret_decision)) {
+        return SUNDER_OK;
+    }
+    return sunder_wire_general_record(decoder, arena, bytes, ret_decision);
 }
