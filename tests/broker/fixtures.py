@@ -32,6 +32,18 @@ def broker(tmp_path_factory):
     one.close()
 
 
+@pytest.fixture(scope="module")
+def three_brokers(tmp_path_factory):
+    """Three copies of each record, two of them in sync; who is away is missed after 2 s."""
+    try:
+        one = Broker(tmp_path_factory.mktemp("kafka3") / "data", brokers=3,
+                     properties=["broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500"])
+    except Unavailable as why:
+        pytest.skip(str(why))
+    yield one
+    one.close()
+
+
 class Sunder:
     """A cluster under test: topics, nodes, readers."""
 

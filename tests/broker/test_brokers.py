@@ -3,7 +3,6 @@ import time
 
 import pytest
 
-from cluster import Broker, Unavailable
 from fixtures import BENCH
 from nodes import serve
 from stream import finish, gap, more
@@ -12,14 +11,8 @@ GAP_S = 20.0  # The cluster's own fail-over: 2 s until the broker is missed, the
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    try:
-        one = Broker(tmp_path_factory.mktemp("kafka3") / "data", brokers=3,
-                     properties=["broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500"])
-    except Unavailable as why:
-        pytest.skip(str(why))
-    yield one
-    one.close()
+def broker(three_brokers):
+    return three_brokers
 
 
 @pytest.mark.parametrize("delivery", ["fast", "strict"])

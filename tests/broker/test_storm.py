@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cluster import Broker, Unavailable, wait_for
+from cluster import wait_for
 from fixtures import BENCH
 from nodes import serve
 from stream import RATE, SEED, finish, start
@@ -137,17 +137,6 @@ def weather(sunder, folder, settings, cluster=None):
 @pytest.mark.parametrize("delivery", ["fast", "strict"])
 def test_a_storm_of_rebalances(sunder, tmp_path, delivery, membership):
     weather(sunder, tmp_path, {"delivery": delivery, "membership": membership})
-
-
-@pytest.fixture(scope="module")
-def three_brokers(tmp_path_factory):
-    try:
-        one = Broker(tmp_path_factory.mktemp("kafka3") / "data", brokers=3,
-                     properties=["broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500"])
-    except Unavailable as why:
-        pytest.skip(str(why))
-    yield one
-    one.close()
 
 
 @pytest.mark.parametrize("delivery", ["fast", "strict"])
