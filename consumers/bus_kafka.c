@@ -150,6 +150,14 @@ int bus_call_ms(struct sunder_bus *bus)
     return bus_ending_at(bus) == 0 ? BUS_CALL_MS : BUS_END_CALL_MS;
 }
 
+/* Past the deadline, or BUS_END_MS after a supervisor asked for the end, who does not wait for ever. */
+bool bus_is_late(struct sunder_bus *bus, int64_t deadline_ms)
+{
+    int64_t now_ms = sunder_clock_ms();
+    int64_t ending_at_ms = bus_ending_at(bus);
+    return now_ms > deadline_ms || (ending_at_ms != 0 && now_ms > ending_at_ms + BUS_END_MS);
+}
+
 /* Between its join and its first assignment the library aborts the process when the consumer is destroyed (#4312). Then it has left
  * the group, and is given up as it is, and so is what it points to. */
 static bool is_destroyable(const struct sunder_bus *bus)

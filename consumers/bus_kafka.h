@@ -108,13 +108,12 @@ struct sunder_bus {
     pthread_cond_t changed;
     pthread_t worker;
     bool worker_started;
-    bool stop;           /* under lock */
-    bool claiming;       /* under lock: a first progress waits for its checkpoint */
-    uint32_t releasing;  /* under lock: partitions with `released` not yet committed */
-    uint32_t taking;     /* under lock: partitions wanted or answered */
-    bool release_failed; /* under lock */
-    _Atomic int64_t
-        ending_at_ms; /* Since when it is to end: no complaints about the group, soon no waiting; 0: not */
+    bool stop;                        /* under lock */
+    bool claiming;                    /* under lock: a first progress waits for its checkpoint */
+    uint32_t releasing;               /* under lock: partitions with `released` not yet committed */
+    uint32_t taking;                  /* under lock: partitions wanted or answered */
+    bool release_failed;              /* under lock */
+    _Atomic int64_t ending_at_ms;     /* No complaints about the group, soon no waiting; 0: not */
     _Atomic int64_t checkpoint_at_ms; /* 0: none yet */
     _Atomic int64_t cut_off_at_ms;    /* The consumer last lost a broker; 0: never */
     _Atomic int rejoin;               /* enum bus_rejoin */
@@ -148,6 +147,7 @@ void bus_trouble(struct sunder_bus *bus, enum sunder_err code, int vendor, const
 /* bus_kafka.c */
 int64_t bus_ending_at(struct sunder_bus *bus); /* Since when it is to end; 0: not. */
 int bus_call_ms(struct sunder_bus *bus);       /* What a call may wait. */
+bool bus_is_late(struct sunder_bus *bus, int64_t deadline_ms);
 enum sunder_err bus_subscribe(struct sunder_bus *bus, struct sunder_fail *reterr_fail);
 
 /* bus_topics_kafka.c */

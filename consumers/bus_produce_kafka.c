@@ -183,9 +183,8 @@ static enum sunder_err produce_waiting(
             bus->unacknowledged++;
             return SUNDER_OK;
         }
-        int64_t now_ms = sunder_clock_ms();
-        deadline_ms = deadline_ms == 0 ? now_ms + SEND_WAIT_MS : deadline_ms;
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || now_ms > deadline_ms) {
+        deadline_ms = deadline_ms == 0 ? sunder_clock_ms() + SEND_WAIT_MS : deadline_ms;
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || bus_is_late(bus, deadline_ms)) {
             return bus_fail(reterr_fail,
                 SUNDER_ERR_IO,
                 code,
@@ -246,6 +245,16 @@ static enum sunder_err push_wave(
     return err;
 }
 
+static rd_kafka_resp_err_t flush_waiting(struct sunder_bus *bus)
+{
+    int64_t deadline_ms = sunder_clock_ms() + SEND_WAIT_MS;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        code = rd_kafka_flush(sender(bus), BUS_END_CALL_MS);
+    } while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && !bus_is_late(bus, deadline_ms));
+    return code;
+}
+
 enum sunder_err sunder_bus_push(struct sunder_bus *bus, struct sunder_fail *reterr_fail)
 {
     for (;;) {
@@ -254,7 +263,7 @@ enum sunder_err sunder_bus_push(struct sunder_bus *bus, struct sunder_fail *rete
         if (err != SUNDER_OK || !left) {
             return err;
         }
-        rd_kafka_resp_err_t code = rd_kafka_flush(sender(bus), SEND_WAIT_MS);
+        rd_kafka_resp_err_t code = flush_waiting(bus);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
             bus_stage_clear(bus);
             return bus_fail(reterr_fail,

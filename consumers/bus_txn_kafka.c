@@ -44,14 +44,6 @@ static enum action classify(const rd_kafka_error_t *error)
     return ACTION_NEW_PRODUCER; /* _STATE, _CONFLICT and the like: the producer and we disagree. */
 }
 
-/* A supervisor that asked for the end does not wait for ever. */
-static bool is_late(struct sunder_bus *bus, int64_t deadline_ms)
-{
-    int64_t now_ms = sunder_clock_ms();
-    int64_t ending_at_ms = bus_ending_at(bus);
-    return now_ms > deadline_ms || (ending_at_ms != 0 && now_ms > ending_at_ms + BUS_END_MS);
-}
-
 static enum action take(struct sunder_bus *bus,
     rd_kafka_error_t *error,
     const char *call,
@@ -62,7 +54,7 @@ static enum action take(struct sunder_bus *bus,
         return ACTION_NONE;
     }
     enum action action = classify(error);
-    if (action == ACTION_SAME_CALL && is_late(bus, deadline_ms)) {
+    if (action == ACTION_SAME_CALL && bus_is_late(bus, deadline_ms)) {
         action = ACTION_NEW_PRODUCER;
     }
     enum sunder_err code = action == ACTION_EXIT ? SUNDER_ERR_FENCED

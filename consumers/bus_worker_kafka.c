@@ -169,7 +169,7 @@ enum sunder_err bus_fence_before(struct sunder_bus *bus, struct sunder_fail *ret
     enum sunder_err err = SUNDER_OK;
     do {
         err = fence(bus, owner, &fenced, reterr_fail);
-    } while (err == SUNDER_ERR_RETRY && sunder_clock_ms() < deadline_ms && bus_ending_at(bus) == 0);
+    } while (err == SUNDER_ERR_RETRY && !bus_is_late(bus, deadline_ms));
     return err == SUNDER_ERR_RETRY ? SUNDER_ERR_IO : err;
 }
 
