@@ -22,7 +22,7 @@ SUNDER_MUST_USE enum sunder_err sunder_lines_open(
 SUNDER_MUST_USE enum sunder_err sunder_lines_next(
     struct sunder_lines *lines, struct sunder_str *ret_line, struct sunder_fail *reterr_fail);
 
-/* All lines that lie in memory, at least one, with their ends; lives until the next call. For a search that most lines do not meet.
+/* All lines that lie in memory, at least one, with their ends; lives until the next call.
  * Errors as of sunder_lines_next. */
 SUNDER_MUST_USE enum sunder_err sunder_lines_block(
     struct sunder_lines *lines, struct sunder_str *ret_block, struct sunder_fail *reterr_fail);
