@@ -49,9 +49,8 @@ static const struct setting SETTINGS[] = {
     {"linger.ms", "1", BIT(BUS_FAST), false},
     {"linger.ms", "5", BIT(BUS_TXN), false},
     /* A record that is given up while later ones go out is a hole in the chain. So a fast producer gives none up (the node replaces
-     * it, with all that waits); a transaction is aborted as a whole. */
+     * it, with all that waits); a transaction is aborted as a whole, and the library gives its records as long as it has. */
     {"message.timeout.ms", "0", BIT(BUS_FAST), true},
-    {"message.timeout.ms", "30000", BIT(BUS_TXN), true},
     {"enable.gapless.guarantee", "true", BIT(BUS_FAST), true},
     {"queue.buffering.max.messages", "200000", PRODUCERS, false},
     {"retry.backoff.ms", "20", BIT(BUS_FAST), false},
@@ -74,6 +73,7 @@ static const struct {
     {"transactional.id", "`group` and `node`"},
     {"group.instance.id", "`node`"},
     {"client.id", "`node`"},
+    {"delivery.timeout.ms", "Sunder itself: its guarantees rest on it"},
     {"acks", "nothing: Sunder always waits for all replicas in sync"},
     {"request.required.acks", "nothing: Sunder always waits for all replicas in sync"},
 };
@@ -259,6 +259,19 @@ static bool set(
     return false;
 }
 
+/* Those that an operator may set otherwise, or, after his, those that he may not. */
+static bool set_ours(
+    enum bus_client client, rd_kafka_conf_t *conf, bool fixed, struct sunder_fail *reterr_fail)
+{
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
+        if ((SETTINGS[i].clients & BIT(client)) != 0 && SETTINGS[i].fixed == fixed &&
+            !set(conf, SETTINGS[i].name, SETTINGS[i].value, reterr_fail)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_own(const struct sunder_bus *bus,
     enum bus_client client,
     rd_kafka_conf_t *conf,
@@ -304,20 +317,13 @@ enum sunder_err bus_client_new(struct sunder_bus *bus,
     rd_kafka_conf_set_opaque(conf, bus);
     rd_kafka_conf_set_log_cb(conf, log_cb);
     rd_kafka_conf_set_error_cb(conf, error_cb);
-    for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
-        if ((SETTINGS[i].clients & BIT(client)) != 0 &&
-            !set(conf, SETTINGS[i].name, SETTINGS[i].value, reterr_fail)) {
-            goto out;
-        }
-    }
-    for (uint32_t i = 0; i < bus->options.property_count; i++) {
+    bool all = set_ours(client, conf, false, reterr_fail);
+    for (uint32_t i = 0; i < bus->options.property_count && all; i++) {
         const struct sunder_bus_property *property = &bus->options.properties[i];
-        if (client == BUS_TXN && strcmp(property->name, "retry.backoff.ms") == 0) {
-            continue; /* The transactional client spends it on every commit. */
-        }
-        if (!set(conf, property->name, property->value, reterr_fail)) {
-            goto out;
-        }
+        all = set(conf, property->name, property->value, reterr_fail);
+    }
+    if (!all || !set_ours(client, conf, true, reterr_fail)) {
+        goto out;
     }
     if (!set_own(bus, client, conf, reterr_fail)) {
         goto out;

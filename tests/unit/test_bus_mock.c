@@ -20,7 +20,7 @@ struct fixture {
     rd_kafka_t *host;
     rd_kafka_mock_cluster_t *mock;
     struct sunder_bus *bus;
-    struct sunder_bus_property properties[2];
+    struct sunder_bus_property properties[3];
     uint32_t assigned;
     uint32_t revoked;
     bool taken;
@@ -81,6 +81,7 @@ static void start(struct fixture *fixture, bool strict)
     fixture->properties[0] = (struct sunder_bus_property){
         "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(fixture->mock)};
     fixture->properties[1] = (struct sunder_bus_property){"fetch.wait.max.ms", "5"};
+    fixture->properties[2] = (struct sunder_bus_property){"transaction.timeout.ms", "10000"};
     struct sunder_bus_options options = {
         .topics = {"in", "out", "revocations", "dead"},
         .group = "g",
@@ -91,7 +92,7 @@ static void start(struct fixture *fixture, bool strict)
         .run_before = -1,
         .checkpoint_ms = 50,
         .properties = fixture->properties,
-        .property_count = 2,
+        .property_count = 3,
         .handler = {fixture, on_assigned, on_revoked, on_taken, on_delivered},
         .log = &QUIET,
     };
@@ -396,6 +397,7 @@ static void properties_are_the_library_s_but_for_those_that_guarantees_rest_on(v
     const struct sunder_bus_property value[] = {{"linger.ms", "soon"}};
     const struct sunder_bus_property own[] = {{"isolation.level", "read_uncommitted"}};
     const struct sunder_bus_property key[] = {{"group.id", "g"}};
+    const struct sunder_bus_property alias[] = {{"delivery.timeout.ms", "5000"}};
 
     assert_int_equal(sunder_bus_check_properties(good, 2, &index, &fail), SUNDER_OK);
     assert_int_equal(sunder_bus_check_properties(unknown, 2, &index, &fail), SUNDER_ERR_INVALID);
@@ -404,6 +406,7 @@ static void properties_are_the_library_s_but_for_those_that_guarantees_rest_on(v
     assert_int_equal(sunder_bus_check_properties(value, 1, &index, &fail), SUNDER_ERR_INVALID);
     assert_int_equal(sunder_bus_check_properties(own, 1, &index, &fail), SUNDER_ERR_INVALID);
     assert_int_equal(sunder_bus_check_properties(key, 1, &index, &fail), SUNDER_ERR_INVALID);
+    assert_int_equal(sunder_bus_check_properties(alias, 1, &index, &fail), SUNDER_ERR_INVALID);
     assert_int_equal(sunder_bus_exit_code(&fail), 78);
 }
 
