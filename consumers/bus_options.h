@@ -1,7 +1,7 @@
 /* What a bus is opened with, and what it calls; see bus.h. Values; no functions. Thread: see bus.h. */
 #pragma once
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,8 +78,8 @@ struct sunder_bus_options {
     const char *node;
     uint32_t run;
     int32_t run_before;
-    const volatile sig_atomic_t *
-        stop; /* NULL; or not 0 when all shall end: what waits for Kafka then gives up after seconds. */
+    const atomic_int
+        *stop; /* NULL; or not 0 when all shall end: what waits for Kafka gives up soon. */
     bool strict;
     bool
         dynamic_member; /* Leaves the group at once when it ends; else it has a session to come back. */

@@ -16,7 +16,7 @@
 #define EXIT_NOT_PERMITTED 77
 #define EXIT_CONFIGURATION 78
 
-static volatile sig_atomic_t stop_flag;
+static atomic_int stop_flag; /* Read by other threads too. */
 
 static void on_signal(int number)
 {

@@ -2,7 +2,7 @@
  * Thread: one calls run; it starts those of the bus, HTTP and the watchdog. */
 #pragma once
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "consumers/metrics.h"
 #include "consumers/node/config.h"
@@ -14,7 +14,7 @@ struct sunder_node_options {
     const struct sunder_policy *policy;
     const struct sunder_log *log;
     struct sunder_metrics *metrics;
-    const volatile sig_atomic_t *stop;
+    const atomic_int *stop;
 };
 
 /* Runs until *stop, then drains: last checkpoint, flush, leave. Clients that broke are replaced; what cannot be mended ends
