@@ -85,13 +85,11 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
     if (judge->domain_id != 0) {
         SUNDER_TRY(sunder_record_find(&judge->state, judge->domain_id, event->intent, &found, &intent));
     }
-    if (!found) {
-        return sunder_answer_dead(step, SUNDER_STR("intent_unknown"), (struct sunder_str){0},
-            SUNDER_STR("no intent with this id was decided"));
-    }
-    bool own = sunder_str_equal(event->source, intent.agent);
+    bool own = found && sunder_str_equal(event->source, intent.agent);
     bool subject = false;
-    SUNDER_TRY(is_subject(judge, &intent, &subject));
+    if (found) {
+        SUNDER_TRY(is_subject(judge, &intent, &subject));
+    }
     if (event->result != SUNDER_OUTCOME_EXECUTED && !own && subject) {
         return not_authorised(step, SUNDER_STR("a subject of an intent may not release it"));
     }
@@ -100,6 +98,10 @@ enum sunder_err sunder_decide_outcome(struct sunder_step *step)
     record->intent = event->intent;
     record->result = event->result;
     SUNDER_TRY(sunder_judge_recorded(&step->judge, &record->duplicate));
+    if (!record->duplicate && !found) {
+        return sunder_answer_dead(step, SUNDER_STR("intent_unknown"), (struct sunder_str){0},
+            SUNDER_STR("no intent with this id was decided"));
+    }
     struct sunder_str finding = {0};
     if (!record->duplicate) {
         outcome_effect(&intent, own, record, &finding);

@@ -205,7 +205,8 @@ def test_S7_copies_of_other_kinds_are_recorded_and_change_nothing(decide):
           (outcome("none", "executed", id_="o2"), "dead_letter intent_unknown"),
           (intent("none", "a", "read"), "allow"),
           (outcome("none", "executed", id_="o2"), "outcome confirmed"),
-          (outcome("none", "failed", id_="o2"), "outcome none copy"))
+          (outcome("none", "failed", id_="o2"), "outcome none copy"),
+          (outcome("another", "failed", id_="o2"), "outcome none copy"))  # Its id is looked at before what it says.
 
 
 def test_S8_executed_without_allow_is_a_fact_from_then_on(decide):
