@@ -115,12 +115,7 @@ static struct sunder_str value_at(
 /* Whether the operand may be true for the text; reading an absent field is an error, which is not false. */
 static bool admits(const struct sunder_expr_guard *guard, struct sunder_str text)
 {
-    bool fits = text.at == NULL;
-    for (uint32_t v = 0; v < guard->count && !fits; v++) {
-        fits = guard->prefix ? sunder_str_starts_with(text, guard->values[v])
-                             : sunder_str_equal(text, guard->values[v]);
-    }
-    return fits;
+    return text.at == NULL || sunder_expr_guard_fits(guard, text);
 }
 
 static bool fits(const struct sunder_judge *judge,
