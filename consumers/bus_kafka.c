@@ -203,8 +203,7 @@ static void destroy_consumer(struct sunder_bus *bus)
     if (is_destroyable(bus)) {
         rd_kafka_destroy_flags(bus->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     } else {
-        rd_kafka_set_log_level(
-            bus->consumer, 0); /* It says no more: who would hear it may be gone. */
+        rd_kafka_set_log_level(bus->consumer, 0); /* Who would hear it may be gone. */
     }
 }
 

@@ -71,15 +71,15 @@ struct sunder_bus_handler {
 /* All texts are borrowed until the bus is destroyed.
  * node          1..32 characters, stable: names the member
  * run           under SUNDER_BUS_RUNS; not that of a bus of this node before, so that who fences that one does not fence this one
- * run_before    of the bus before, which is fenced at open; -1: not known */
+ * run_before    of the bus before, which is fenced at open; -1: not known
+ * stop          not 0 when all shall end: what waits for Kafka gives up soon; NULL: never */
 struct sunder_bus_options {
     const char *topics[SUNDER_BUS_TOPIC_COUNT];
     const char *group;
     const char *node;
     uint32_t run;
     int32_t run_before;
-    const atomic_int
-        *stop; /* NULL; or not 0 when all shall end: what waits for Kafka gives up soon. */
+    const atomic_int *stop;
     bool strict;
     bool
         dynamic_member; /* Leaves the group at once when it ends; else it has a session to come back. */

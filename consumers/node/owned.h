@@ -11,9 +11,8 @@
 
 #define NODE_SLOTS 16384u /* Sources in flight per partition: 50 ms at 300,000/s. A power of two. */
 #define NODE_NEXT_ROOM "make room on the disk of state_dir and start the node again"
-#define NODE_POISON_MAX 3u /* Refusals of one partition's messages before it is stopped. */
-#define NODE_DELIVERY_MS                                                                           \
-    30000 /* Fast: a record that is not acknowledged so long stops all: its fate is unknown. */
+#define NODE_POISON_MAX 3u     /* Refusals of one partition's messages before it is stopped. */
+#define NODE_DELIVERY_MS 30000 /* Fast: what is not acknowledged after this has an unknown fate. */
 #define NODE_STALL_MS                                                                              \
     60000 /* A loop that does not turn this long is dead: the group would never notice. */
 
